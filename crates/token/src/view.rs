@@ -1,0 +1,383 @@
+//! The view: the revocation log, in memory, as a set that answers "is this dead?" without I/O.
+//!
+//! It owns the rule that a pause cannot bring back what was ended (F1 of the protocol's model): whoever read
+//! the store notes the log number *before* the read and may fill a cache only through
+//! [`View::insert_unless_ended`], under the lock that applying and forgetting take. It knows no
+//! epochs and no leases: a new epoch or a reset of the log is a new `View` with a new cache, so that a
+//! fill still under way ends in the old pair.
+//!
+//! Invariants. Entries merge by maximum (generation, number, time to forget), so order, repetition and
+//! splitting do not matter. Only log reading moves [`View::last_seq`]. A forgotten number raises the
+//! watermark before anybody can fill a cache again. A `key` entry is never forgotten.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use uuid::Uuid;
+
+use crate::{AccessClaims, Kid, Timestamp};
+
+/// What an entry of the revocation log ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ended {
+    /// One access token, by its `jti`.
+    Token(Uuid),
+    /// One session, and with it every token that names it by `sid`.
+    Session(Uuid),
+    /// Everything of a user up to and including a generation.
+    User {
+        /// The user.
+        id: Uuid,
+        /// This generation and all lower ones are dead.
+        generation: u64,
+    },
+    /// A signing key, and with it every token it signed.
+    Key(Kid),
+    /// Ends nothing: the row of this user changed, so what was read of it before must not be cached.
+    Changed(Uuid),
+}
+
+/// One line of the revocation log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Entry {
+    /// Its number; numbers become visible in rising order within an epoch, the first is 1.
+    pub seq: u64,
+    /// What it ends.
+    pub what: Ended,
+    /// Unix seconds after which nothing it ends can be accepted anyway; `None` is never (always so for a
+    /// key).
+    pub forget_at: Option<i64>,
+}
+
+/// The state of one id: the highest number that named it, and until when it must be remembered.
+#[derive(Clone, Copy)]
+struct Mark {
+    seq: u64,
+    forget_at: Option<i64>,
+}
+
+impl Mark {
+    fn of(entry: &Entry) -> Self {
+        Self { seq: entry.seq, forget_at: entry.forget_at }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.seq = self.seq.max(other.seq);
+        // `None` is never, hence the greatest; `Option`'s own order has it as the least.
+        self.forget_at = self.forget_at.zip(other.forget_at).map(|(a, b)| a.max(b));
+    }
+
+    fn forgettable(&self, now: i64) -> bool {
+        self.forget_at.is_some_and(|at| at < now)
+    }
+}
+
+struct UserMark {
+    mark: Mark,
+    /// The highest dead generation; `None` when the row only changed.
+    generation: Option<u64>,
+}
+
+#[derive(Default)]
+struct Inner {
+    tokens: HashMap<Uuid, Mark>,
+    sessions: HashMap<Uuid, Mark>,
+    users: HashMap<Uuid, UserMark>,
+    keys: HashSet<Kid>,
+    last_seq: u64,
+    /// The highest number that was applied and dropped again, or that the log itself no longer has.
+    dropped: u64,
+}
+
+/// The set of what is dead. Many readers, one writer; cheap to ask, and the answer to a question asked after
+/// `apply` returned includes what was applied.
+#[derive(Default)]
+pub struct View(RwLock<Inner>);
+
+impl View {
+    /// An empty view: nothing applied, number 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds entries, in any order, any number of times. Does not move [`View::last_seq`]: for an ending of
+    /// this very process, below whose number entries of others may still be missing (rule 3, F5).
+    pub fn apply(&self, entries: &[Entry]) {
+        let mut inner = self.write();
+        entries.iter().for_each(|entry| inner.add(entry));
+    }
+
+    /// Adds entries that were read from the log without gaps after [`View::last_seq`], then moves it to the
+    /// highest.
+    pub fn apply_log(&self, entries: &[Entry]) {
+        let mut inner = self.write();
+        for entry in entries {
+            inner.add(entry);
+            inner.last_seq = inner.last_seq.max(entry.seq);
+        }
+    }
+
+    /// The number up to which the log has been read without gaps.
+    pub fn last_seq(&self) -> u64 {
+        self.read().last_seq
+    }
+
+    /// Whether an entry names this session.
+    pub fn session_ended(&self, session: Uuid) -> bool {
+        self.read().sessions.contains_key(&session)
+    }
+
+    /// Whether this generation of the user is dead.
+    pub fn user_ended(&self, user: Uuid, generation: u64) -> bool {
+        self.read().user_ended(user, generation)
+    }
+
+    /// Whether an entry names this token.
+    pub fn token_ended(&self, jti: Uuid) -> bool {
+        self.read().tokens.contains_key(&jti)
+    }
+
+    /// Whether an entry names this key.
+    pub fn key_ended(&self, kid: &Kid) -> bool {
+        self.read().keys.contains(kid)
+    }
+
+    /// Whether a token is dead in any way: its key, itself, its session, or its user's generation.
+    pub fn ends_token(&self, claims: &AccessClaims, kid: &Kid) -> bool {
+        let inner = self.read();
+        inner.keys.contains(kid)
+            || inner.tokens.contains_key(&claims.jti)
+            || claims.sid.is_some_and(|sid| inner.sessions.contains_key(&sid))
+            || inner.user_ended(claims.sub, claims.r#gen)
+    }
+
+    /// Fills a cache with a session that was read live from the store, or refuses (F1).
+    ///
+    /// `noted` is [`View::last_seq`] from *before* that read. Refused, with `None`, when the view ends the
+    /// session or its user's generation, when an entry about the session or the user (`Changed` included)
+    /// with a higher number was applied, or when any entry with a higher number was dropped. `insert` runs
+    /// under the lock that excludes applying and forgetting: it must be short and must not call this view.
+    pub fn insert_unless_ended<R>(
+        &self,
+        noted: u64,
+        session: Uuid,
+        user: Uuid,
+        generation: u64,
+        insert: impl FnOnce() -> R,
+    ) -> Option<R> {
+        let inner = self.read();
+        let ended = inner.sessions.contains_key(&session) || inner.user_ended(user, generation);
+        let stale = inner.dropped > noted || inner.user_touched_after(user, noted);
+        (!ended && !stale).then(insert)
+    }
+
+    /// [`View::insert_unless_ended`] for what is cached of a user's row.
+    pub fn insert_user_unless_changed<R>(
+        &self,
+        noted: u64,
+        user: Uuid,
+        insert: impl FnOnce() -> R,
+    ) -> Option<R> {
+        let inner = self.read();
+        (inner.dropped <= noted && !inner.user_touched_after(user, noted)).then(insert)
+    }
+
+    /// Drops what may be forgotten at `now` (the store's time, or one that is not ahead of it) and raises the
+    /// watermark of dropped numbers. What several entries name is kept until the last of them may go.
+    pub fn forget(&self, now: Timestamp) {
+        let now = now.as_secs();
+        let mut inner = self.write();
+        let Inner { tokens, sessions, users, dropped, .. } = &mut *inner;
+        let mut keep = |mark: &Mark| {
+            let forgettable = mark.forgettable(now);
+            if forgettable {
+                *dropped = (*dropped).max(mark.seq);
+            }
+            !forgettable
+        };
+        tokens.retain(|_, mark| keep(mark));
+        sessions.retain(|_, mark| keep(mark));
+        users.retain(|_, user| keep(&user.mark));
+    }
+
+    /// The log was trimmed up to and including `floor`, above [`View::last_seq`] (F8): what was ended in
+    /// between may never have been applied here. Call it after everything that the log still has, from number
+    /// 0, went through [`View::apply_log`] (keys are never trimmed). Fills that began before are refused, the
+    /// last number becomes at least `floor`, and the caller flushes its caches before it is fresh again.
+    pub fn raise_floor(&self, floor: u64) {
+        let mut inner = self.write();
+        inner.dropped = inner.dropped.max(floor);
+        inner.last_seq = inner.last_seq.max(floor);
+    }
+
+    /// How many ids are remembered.
+    pub fn len(&self) -> usize {
+        let inner = self.read();
+        inner.tokens.len() + inner.sessions.len() + inner.users.len() + inner.keys.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    // A reader that panics inside `insert` does not poison, and no writer panics between two changes that
+    // belong together: a poisoned lock still guards a consistent set.
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("last_seq", &self.last_seq()).field("len", &self.len()).finish()
+    }
+}
+
+impl Inner {
+    fn add(&mut self, entry: &Entry) {
+        let mark = Mark::of(entry);
+        match entry.what {
+            Ended::Token(jti) => self.tokens.entry(jti).or_insert(mark).merge(mark),
+            Ended::Session(id) => self.sessions.entry(id).or_insert(mark).merge(mark),
+            Ended::User { id, generation } => self.add_user(id, mark, Some(generation)),
+            Ended::Changed(id) => self.add_user(id, mark, None),
+            Ended::Key(kid) => {
+                self.keys.insert(kid);
+            }
+        }
+    }
+
+    fn add_user(&mut self, id: Uuid, mark: Mark, generation: Option<u64>) {
+        let user = self.users.entry(id).or_insert(UserMark { mark, generation });
+        user.mark.merge(mark);
+        user.generation = user.generation.max(generation);
+    }
+
+    fn user_ended(&self, user: Uuid, generation: u64) -> bool {
+        self.users.get(&user).and_then(|user| user.generation).is_some_and(|dead| generation <= dead)
+    }
+
+    fn user_touched_after(&self, user: Uuid, noted: u64) -> bool {
+        self.users.get(&user).is_some_and(|user| user.mark.seq > noted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Uuid = Uuid::from_u128(1);
+    const B: Uuid = Uuid::from_u128(2);
+
+    fn entry(seq: u64, what: Ended) -> Entry {
+        Entry { seq, what, forget_at: Some(100) }
+    }
+
+    fn fills(view: &View, noted: u64) -> bool {
+        view.insert_unless_ended(noted, A, B, 5, || ()).is_some()
+    }
+
+    #[test]
+    fn an_entry_ends_what_it_names_and_no_more() {
+        let view = View::new();
+        view.apply(&[
+            entry(1, Ended::Token(A)),
+            entry(2, Ended::Session(A)),
+            entry(3, Ended::User { id: A, generation: 4 }),
+            entry(4, Ended::Changed(B)),
+        ]);
+        assert!(view.token_ended(A) && !view.token_ended(B));
+        assert!(view.session_ended(A) && !view.session_ended(B));
+        assert!(view.user_ended(A, 0) && view.user_ended(A, 4) && !view.user_ended(A, 5));
+        assert!(!view.user_ended(B, 0), "a change ends nothing");
+        assert_eq!(view.len(), 4);
+    }
+
+    #[test]
+    fn f5_only_log_reading_moves_the_last_number() {
+        let view = View::new();
+        view.apply(&[entry(9, Ended::Session(A))]);
+        assert_eq!(view.last_seq(), 0);
+        view.apply_log(&[entry(3, Ended::Session(A)), entry(2, Ended::Session(B))]);
+        assert_eq!(view.last_seq(), 3);
+        view.apply_log(&[entry(1, Ended::Session(B))]);
+        view.apply_log(&[]);
+        assert_eq!(view.last_seq(), 3);
+    }
+
+    #[test]
+    fn f1_a_fill_is_refused_when_the_session_or_its_user_was_named_after_the_note() {
+        for what in [
+            Ended::Session(A),
+            Ended::User { id: B, generation: 5 },
+            Ended::User { id: B, generation: 1 },
+            Ended::Changed(B),
+        ] {
+            let view = View::new();
+            assert!(fills(&view, 0));
+            view.apply(&[entry(7, what)]);
+            assert!(!fills(&view, 6), "{what:?} after the note");
+            let ends = matches!(what, Ended::Session(_) | Ended::User { generation: 5, .. });
+            assert_eq!(fills(&view, 7), !ends, "{what:?} before the note");
+        }
+    }
+
+    #[test]
+    fn f1_a_fill_that_paused_past_forgetting_is_refused() {
+        let view = View::new();
+        view.apply_log(&[entry(7, Ended::Session(A)), entry(8, Ended::Changed(A))]);
+        view.forget(Timestamp::from_secs(101));
+        assert!(view.is_empty());
+        assert!(!fills(&view, 6) && !fills(&view, 7), "number 8 is forgotten");
+        assert!(fills(&view, 8));
+        assert!(view.insert_user_unless_changed(7, A, || ()).is_none());
+        assert!(view.insert_user_unless_changed(8, A, || ()).is_some());
+    }
+
+    #[test]
+    fn f1_unrelated_entries_do_not_refuse_a_fill() {
+        let view = View::new();
+        view.apply_log(&[
+            entry(5, Ended::Session(B)),
+            entry(6, Ended::Token(A)),
+            entry(7, Ended::Changed(A)),
+        ]);
+        assert!(fills(&view, 0));
+    }
+
+    #[test]
+    fn f8_a_raised_floor_refuses_fills_that_began_below() {
+        let view = View::new();
+        view.raise_floor(10);
+        assert_eq!(view.last_seq(), 10);
+        assert!(!fills(&view, 9) && fills(&view, 10));
+    }
+
+    #[test]
+    fn an_entry_is_forgotten_after_its_time_and_a_key_never() {
+        let view = View::new();
+        let kid = Kid::of(&[1; 32]);
+        view.apply(&[entry(1, Ended::Session(A)), entry(2, Ended::Key(kid))]);
+        view.forget(Timestamp::from_millis(100_999));
+        assert!(view.session_ended(A));
+        view.forget(Timestamp::from_secs(101));
+        assert!(!view.session_ended(A) && view.key_ended(&kid));
+    }
+
+    #[test]
+    fn the_last_entry_about_an_id_decides_when_it_goes() {
+        let view = View::new();
+        let until = |seq, forget_at| Entry { seq, what: Ended::Session(A), forget_at };
+        view.apply(&[until(2, Some(300)), until(1, Some(100))]);
+        view.forget(Timestamp::from_secs(200));
+        assert!(view.session_ended(A));
+        view.apply(&[until(3, None), until(4, Some(1))]);
+        view.forget(Timestamp::from_secs(i64::MAX));
+        assert!(view.session_ended(A));
+    }
+}
