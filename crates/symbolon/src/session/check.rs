@@ -1,0 +1,145 @@
+//! Checking a cookie, in this order: view, cache, constant-time comparison, times. A miss asks the store: MAC first, then the
+//! log's number is noted, then the row is read, and it is kept only if the log says nothing about it since (model F1).
+//!
+//! Freshness comes before all of it. A node that holds its file alone is always fresh: every ending is applied by the thread that
+//! commits it, before anybody is answered.
+
+use std::{net::IpAddr, sync::Arc};
+
+use subtle::ConstantTimeEq;
+use symbolon_token::{Amr, SessionCookie, Timestamp};
+use uuid::Uuid;
+
+use super::cache::CachedSession;
+use crate::{
+    Symbolon,
+    error::{Error, Result},
+    store::Kind,
+};
+
+/// A session that was live when it was checked. Cloning is cheap.
+#[derive(Clone)]
+pub struct CheckedSession(Arc<CachedSession>);
+
+impl CheckedSession {
+    /// The session.
+    pub fn id(&self) -> Uuid {
+        self.0.id
+    }
+
+    /// Whose.
+    pub fn user(&self) -> Uuid {
+        self.0.user
+    }
+
+    /// The user's generation.
+    pub fn generation(&self) -> u64 {
+        self.0.generation
+    }
+
+    /// How it travels.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// How the user proved who they are.
+    pub fn amr(&self) -> &Arc<[Amr]> {
+        &self.0.amr
+    }
+
+    /// When they did last.
+    pub fn auth_time(&self) -> Timestamp {
+        self.0.auth_time
+    }
+
+    /// Idle end, as of now.
+    pub fn idle_expires_at(&self) -> Timestamp {
+        self.0.idle_expires_at()
+    }
+
+    /// Absolute end.
+    pub fn expires_at(&self) -> Timestamp {
+        self.0.expires_at
+    }
+}
+
+/// What memory says of a credential.
+pub enum Recalled<T> {
+    /// The answer.
+    Known(Result<T>),
+    /// The store must be asked.
+    Unknown,
+}
+
+impl Symbolon {
+    /// Decides a cookie from memory alone.
+    pub fn recall_session(&self, cookie: &SessionCookie) -> Recalled<CheckedSession> {
+        let id = cookie.id();
+        if self.view().session_ended(id) {
+            return Recalled::Known(Err(Error::no_session()));
+        }
+        let Some(session) = self.0.memory.sessions.get(id) else { return Recalled::Unknown };
+        if session.epoch != self.0.keyring.epoch() {
+            // Its MAC was checked in another time, and none of then counts: the arithmetic decides.
+            return Recalled::Unknown;
+        }
+        if self.view().user_ended(session.user, session.generation)
+            || !bool::from(session.secret_hash.ct_eq(&cookie.hash()))
+        {
+            return Recalled::Known(Err(Error::no_session()));
+        }
+        let now = self.now();
+        if now >= session.expires_at {
+            return Recalled::Known(Err(Error::no_session()));
+        }
+        if now >= session.idle_expires_at() {
+            // The row may know of later activity than this memory: an idle end is read again before it is believed.
+            return Recalled::Unknown;
+        }
+        self.touch(&session);
+        Recalled::Known(Ok(CheckedSession(session)))
+    }
+
+    /// Decides a cookie that memory did not know.
+    ///
+    /// # Errors
+    /// `NoSession`, `Unavailable`.
+    pub async fn ask_session(
+        &self,
+        cookie: &SessionCookie,
+        address: Option<IpAddr>,
+    ) -> Result<CheckedSession> {
+        let masters = self.0.keyring.masters();
+        if !masters.cookie_keys().any(|key| cookie.genuine(key)) {
+            return Err(Error::no_session());
+        }
+        let now = self.now();
+        if address.is_some_and(|address| self.0.misses.exhausted(address, now)) {
+            return Err(Error::no_session());
+        }
+        let noted = self.view().last_seq();
+        let row = self.store().session(cookie.id()).await?;
+        let hash = cookie.hash();
+        let live = row.filter(|row| {
+            row.live(self.now())
+                && row.session.kind == Kind::Browser
+                && row.session.secret_hash.is_some_and(|stored| bool::from(stored.ct_eq(&hash)))
+        });
+        let Some(row) = live else {
+            if let Some(address) = address {
+                self.0.misses.count(address, now);
+            }
+            return Err(Error::no_session());
+        };
+        let session = Arc::new(CachedSession::of(&row.session, hash, masters.epoch()));
+        self.view().insert_unless_ended(noted, session.id, session.user, session.generation, || {
+            self.0.memory.sessions.insert(Arc::clone(&session));
+        });
+        // Not kept: something about it happened meanwhile. What the view holds decides; if it says nothing, the read was live.
+        if self.view().session_ended(session.id) || self.view().user_ended(session.user, session.generation) {
+            return Err(Error::no_session());
+        }
+        self.touch(&session);
+        Ok(CheckedSession(session))
+    }
+}

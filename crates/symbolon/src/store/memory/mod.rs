@@ -1,0 +1,223 @@
+//! The reference store: maps behind one lock, forgotten at the end of the process. What another store does must be what
+//! this one does; tests hold them against each other. It copies everything at every write: for tests and trials.
+
+mod state;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use symbolon_token::{Timestamp, view::Entry};
+use uuid::Uuid;
+
+use super::{rules, *};
+use state::{State, Write};
+
+/// See the module.
+pub struct MemoryStore {
+    state: Mutex<State>,
+    follower: OnceLock<Follower>,
+}
+
+impl MemoryStore {
+    /// An empty store of a new installation, whose log epoch is `log_epoch`.
+    pub fn new(log_epoch: Uuid) -> Self {
+        Self { state: Mutex::new(State::new(log_epoch)), follower: OnceLock::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a write on a copy, so that a refused or failed one changes nothing, and tells the follower before the lock is given
+    /// back.
+    fn write<T>(&self, work: impl FnOnce(&mut State, &mut Vec<Entry>) -> Write<T>) -> Result<T> {
+        let mut state = self.lock();
+        let mut next = state.clone();
+        let mut entries = Vec::new();
+        let (commit, answer) = work(&mut next, &mut entries)?;
+        if commit {
+            *state = next;
+            if let (false, Some(follower)) = (entries.is_empty(), self.follower.get()) {
+                follower(&entries);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// All throttle counters, which the port never shows.
+    #[cfg(test)]
+    pub(in crate::store) fn counters(&self) -> Vec<(ThrottleKey, Counter)> {
+        self.lock().throttle.iter().map(|(key, counter)| (*key, *counter)).collect()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn follow(&self, follower: Follower) {
+        self.follower.get_or_init(|| follower);
+    }
+
+    async fn installation(&self) -> Result<Installation> {
+        Ok(self.lock().installation.clone())
+    }
+
+    async fn set_installation(&self, installation: Installation) -> Result<()> {
+        self.lock().installation = installation;
+        Ok(())
+    }
+
+    async fn user(&self, id: Uuid) -> Result<Option<UserRow>> {
+        Ok(self.lock().users.get(&id).cloned())
+    }
+
+    async fn login_by_identifier(&self, canonical: &str) -> Result<Option<LoginRow>> {
+        let state = self.lock();
+        Ok(state.identifiers.get(canonical).and_then(|user| state.login(*user)))
+    }
+
+    async fn login_by_user(&self, user: Uuid) -> Result<Option<LoginRow>> {
+        Ok(self.lock().login(user))
+    }
+
+    async fn users(&self, prefix: Option<&str>, after: Option<Uuid>, limit: usize) -> Result<Vec<UserRow>> {
+        let state = self.lock();
+        let matches = |user: &UserRow| {
+            prefix.is_none_or(|prefix| {
+                state
+                    .identifiers
+                    .iter()
+                    .any(|(canonical, id)| *id == user.id && canonical.starts_with(prefix))
+            })
+        };
+        let behind = |user: &&UserRow| after.is_none_or(|after| user.id > after);
+        Ok(state.users.values().filter(behind).filter(|user| matches(user)).take(limit).cloned().collect())
+    }
+
+    async fn session(&self, id: Uuid) -> Result<Option<SessionWithUser>> {
+        Ok(self.lock().session_with_user(id))
+    }
+
+    async fn sessions_of(&self, user: Uuid, now: Timestamp) -> Result<Vec<SessionRow>> {
+        let state = self.lock();
+        let of_user = state.sessions.values().rev().filter(|session| session.user == user);
+        let live =
+            of_user.filter_map(|session| state.session_with_user(session.id)).filter(|row| row.live(now));
+        Ok(live.map(|row| row.session).collect())
+    }
+
+    async fn log_after(&self, after: u64, limit: usize) -> Result<LogPage> {
+        let state = self.lock();
+        let entries = state.log.values().filter(|entry| entry.seq > after).take(limit).copied().collect();
+        Ok(LogPage { entries, head: state.head, trimmed: state.trimmed })
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRow>> {
+        Ok(self.lock().keys.values().cloned().collect())
+    }
+
+    async fn names_master_key(&self, version: u32, now: Timestamp) -> Result<bool> {
+        let names =
+            |row: &SessionRow| row.key_version == version && row.ended_at.is_none() && now < row.expires_at;
+        Ok(self.lock().sessions.values().any(names))
+    }
+
+    async fn clients(&self) -> Result<Vec<ClientRow>> {
+        Ok(self.lock().clients.values().cloned().collect())
+    }
+
+    async fn audit(&self, user: Option<Uuid>, before: Option<Uuid>, limit: usize) -> Result<Vec<AuditRow>> {
+        let state = self.lock();
+        let rows = state.audit.values().rev().filter(|row| before.is_none_or(|before| row.id < before));
+        Ok(rows.filter(|row| user.is_none() || row.user == user).take(limit).cloned().collect())
+    }
+
+    async fn census(&self, now: Timestamp) -> Result<Option<Census>> {
+        let state = self.lock();
+        let sessions =
+            state.sessions.keys().filter_map(|id| state.session_with_user(*id)).filter(|row| row.live(now));
+        let (users, sessions) = (state.users.len() as u64, sessions.count() as u64);
+        Ok(Some(Census { schema: None, users, sessions, complete: true }))
+    }
+
+    async fn register(&self, new: NewUser) -> Result<Registered> {
+        self.write(|state, _| state.register(new))
+    }
+
+    async fn change_user(&self, change: UserChange) -> Result<Option<(UserRow, u64)>> {
+        self.write(|state, entries| state.change_user(change, entries))
+    }
+
+    async fn rehash(&self, credential: Uuid, old: &str, new: &str) -> Result<bool> {
+        let mut state = self.lock();
+        let row = state.credentials.values_mut().find(|row| row.id == credential && row.data == old);
+        Ok(row.map(|row| row.data = new.to_owned()).is_some())
+    }
+
+    async fn transact(&self, transition: Transition) -> Result<Outcome> {
+        self.write(|state, entries| state.transact(transition, entries))
+    }
+
+    async fn refresh(&self, request: RefreshRequest) -> Result<Refreshed> {
+        Ok(self.lock().refresh(&request))
+    }
+
+    async fn touch(&self, touches: Vec<Touch>) -> Result<()> {
+        let mut state = self.lock();
+        for touch in touches {
+            if let Some(session) = state.sessions.get_mut(&touch.session)
+                && rules::moves(session, touch.seen)
+            {
+                session.last_seen = touch.seen;
+                session.idle_expires_at = touch.idle_expires_at.min(session.expires_at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn charge(&self, charges: Vec<Charge>, now: Timestamp) -> Result<Charged> {
+        Ok(self.lock().charge(&charges, now))
+    }
+
+    async fn refund(&self, refunds: Vec<Refund>) -> Result<()> {
+        self.lock().refund(&refunds);
+        Ok(())
+    }
+
+    async fn put_key(&self, key: KeyRow) -> Result<bool> {
+        let mut state = self.lock();
+        if state.removed_keys.contains(&key.kid) {
+            return Ok(false);
+        }
+        // A key is bound to its algorithm for life.
+        let algorithm = state.keys.get(&key.kid).map(|known| known.algorithm.clone());
+        let key = KeyRow { algorithm: algorithm.unwrap_or(key.algorithm), ..key };
+        state.keys.insert(key.kid, key);
+        Ok(true)
+    }
+
+    async fn put_client(&self, client: ClientRow, audit: AuditRow) -> Result<()> {
+        rules::sound_client(&client)?;
+        self.write(|state, _| {
+            state.clients.insert(client.id, client);
+            Ok((true, state.record(vec![audit])?))
+        })
+    }
+
+    async fn remove_client(&self, id: Uuid, audit: AuditRow) -> Result<bool> {
+        self.write(|state, _| {
+            let removed = state.clients.remove(&id).is_some();
+            if removed {
+                state.record(vec![audit])?;
+            }
+            Ok((removed, removed))
+        })
+    }
+
+    async fn record(&self, rows: Vec<AuditRow>) -> Result<()> {
+        self.write(|state, _| Ok((true, state.record(rows)?)))
+    }
+
+    async fn purge(&self, before: PurgeBefore, limit: usize) -> Result<usize> {
+        Ok(self.lock().purge(&before, limit))
+    }
+}

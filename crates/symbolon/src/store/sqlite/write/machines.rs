@@ -1,0 +1,53 @@
+//! Signing keys and machine clients.
+
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::{Write, add_audit, done};
+use crate::store::{AuditRow, ClientRow, KeyRow, sqlite::rows::to_json};
+
+pub(in crate::store::sqlite) fn put_key(sql: &Connection, key: &KeyRow) -> Write<bool> {
+    let written = sql
+        .prepare_cached(
+            "INSERT INTO keys (kid, algorithm, sealed, key_version, created_at, sign_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT (kid) DO UPDATE SET sealed = excluded.sealed, key_version = excluded.key_version, \
+             created_at = excluded.created_at, sign_from = excluded.sign_from WHERE removed_at IS NULL",
+        )?
+        .execute(params![
+            key.kid.to_string(),
+            key.algorithm,
+            key.sealed,
+            key.key_version,
+            key.created_at.as_millis(),
+            key.sign_from.as_millis(),
+        ])?;
+    done(written == 1)
+}
+
+pub(in crate::store::sqlite) fn put_client(
+    sql: &Connection,
+    client: &ClientRow,
+    audit: &AuditRow,
+) -> Write<()> {
+    sql.prepare_cached(
+        "INSERT OR REPLACE INTO clients (id, name, scopes, secret, previous, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        client.id.as_bytes(),
+        client.name,
+        to_json(&client.scopes)?,
+        client.secrets.first(),
+        client.secrets.get(1),
+        client.created_at.as_millis(),
+    ])?;
+    add_audit(sql, audit)?;
+    done(())
+}
+
+pub(in crate::store::sqlite) fn remove_client(sql: &Connection, id: Uuid, audit: &AuditRow) -> Write<bool> {
+    let removed = sql.prepare_cached("DELETE FROM clients WHERE id = ?1")?.execute([id.as_bytes()])? == 1;
+    if removed {
+        add_audit(sql, audit)?;
+    }
+    done(removed)
+}

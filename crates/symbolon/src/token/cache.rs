@@ -1,0 +1,167 @@
+//! Access tokens that were proven before, known by the SHA-256 of their whole text (JA-31): what of a token never changes need not be
+//! found out twice. Whether it still counts is asked every time, of the view and the clock.
+//!
+//! Owns [`CheckedToken`] and the memory of them. Refuses what was not proven: only `token/check` puts something in, after the
+//! signature; a text that differs by a bit is another token. Tokens under symmetric keys are not kept, their proof costs as little.
+//! A removed key empties it, a dead token leaves when it is shown or swept; neither is needed for a refusal.
+
+use std::{hash::BuildHasherDefault, mem::size_of, sync::Arc};
+
+use aws_lc_rs::digest;
+use quick_cache::{Weighter, sync::Cache};
+use serde_json::Value;
+use symbolon_token::{AccessClaims, Amr, Kid, Timestamp};
+
+use crate::session::cache::Tail;
+
+/// An access token that counted when it was checked. Cloning is cheap.
+#[derive(Clone)]
+pub struct CheckedToken(Arc<Proven>);
+
+struct Proven {
+    claims: AccessClaims,
+    kid: Kid,
+    amr: Arc<[Amr]>,
+    scope: Option<Arc<str>>,
+    client_id: Arc<str>,
+}
+
+impl CheckedToken {
+    pub(super) fn new(claims: AccessClaims, kid: Kid) -> Self {
+        let at = Timestamp::from_secs(claims.auth_time);
+        Self(Arc::new(Proven {
+            amr: claims.amr.iter().map(|method| Amr { method: method.clone(), at }).collect(),
+            scope: claims.scope.as_deref().map(Arc::from),
+            client_id: claims.client_id.as_str().into(),
+            claims,
+            kid,
+        }))
+    }
+
+    /// What it says.
+    pub fn claims(&self) -> &AccessClaims {
+        &self.0.claims
+    }
+
+    /// The key that signed it.
+    pub fn kid(&self) -> &Kid {
+        &self.0.kid
+    }
+
+    /// How the user proved who they are; all of it at `auth_time`.
+    pub fn amr(&self) -> &Arc<[Amr]> {
+        &self.0.amr
+    }
+
+    /// Its scope.
+    pub fn scope(&self) -> Option<&Arc<str>> {
+        self.0.scope.as_ref()
+    }
+
+    /// The client it was issued to.
+    pub fn client_id(&self) -> &Arc<str> {
+        &self.0.client_id
+    }
+
+    /// What it takes in memory, bytes, rounded up.
+    fn weight(&self) -> usize {
+        let Proven { claims, amr, scope, client_id, .. } = &*self.0;
+        let texts = claims.iss.len()
+            + claims.aud.iter().map(|one| size_of::<String>() + one.len()).sum::<usize>()
+            + claims.client_id.len()
+            + client_id.len()
+            + 2 * scope.as_deref().map_or(0, str::len)
+            + claims.cnf.as_ref().map_or(0, |cnf| cnf.jkt.len())
+            + amr
+                .iter()
+                .map(|amr| size_of::<Amr>() + size_of::<String>() + 2 * amr.method.len())
+                .sum::<usize>();
+        let extra: usize =
+            claims.extra.iter().map(|(name, value)| 2 * NODE + name.len() + heavy(value)).sum();
+        // Allocators round up, and the cache keeps the digest and its own notes.
+        size_of::<Proven>() + texts + extra + 12 * ROUNDING + ENTRY
+    }
+}
+
+const ROUNDING: usize = 8;
+/// A digest, a pointer, and what the cache keeps of an entry.
+const ENTRY: usize = 96;
+/// What a member of a JSON object takes besides its texts.
+const NODE: usize = 64;
+
+fn heavy(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| NODE + heavy(item)).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| 2 * NODE + name.len() + heavy(value)).sum()
+        }
+    }
+}
+
+/// The SHA-256 of a token's text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Seen([u8; 32]);
+
+impl Seen {
+    pub(super) fn of(token: &str) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        Self(hash)
+    }
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Seen, CheckedToken> for Bytes {
+    fn weight(&self, _: &Seen, token: &CheckedToken) -> u64 {
+        token.weight() as u64
+    }
+}
+
+pub(crate) struct TokenCache(Cache<Seen, CheckedToken, Bytes, BuildHasherDefault<Tail>>);
+
+impl TokenCache {
+    /// Room for `bytes`; none for 0.
+    pub(crate) fn new(bytes: usize) -> Self {
+        // About a token of the usual size; room is taken as it is needed.
+        const USUAL: usize = 768;
+        let cache = Cache::with(
+            (bytes / USUAL).min(1024),
+            bytes as u64,
+            Bytes,
+            BuildHasherDefault::default(),
+            Default::default(),
+        );
+        Self(cache)
+    }
+
+    pub(super) fn get(&self, seen: &Seen) -> Option<CheckedToken> {
+        self.0.get(seen)
+    }
+
+    pub(super) fn insert(&self, seen: Seen, token: CheckedToken) {
+        self.0.insert(seen, token);
+    }
+
+    pub(super) fn remove(&self, seen: &Seen) {
+        self.0.remove(seen);
+    }
+
+    /// Forgets all of it: a key is gone.
+    pub(crate) fn clear(&self) {
+        self.0.clear();
+    }
+
+    /// Keeps only what still counts.
+    pub(crate) fn retain(&self, counts: impl Fn(&CheckedToken) -> bool) {
+        self.0.retain(|_, token| counts(token));
+    }
+
+    /// How many tokens are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

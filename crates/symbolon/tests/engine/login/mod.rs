@@ -1,0 +1,8 @@
+//! Login: throttle, proof, conditional mint.
+
+mod answer;
+mod mint;
+mod presented;
+mod rehash;
+mod throttle;
+mod throttle_rows;
