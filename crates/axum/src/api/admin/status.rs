@@ -1,0 +1,52 @@
+//! `/v1/admin/status`: the installation at a glance, for `symbolon doctor`. For the operator alone.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use super::{access::Operator, keys::Key};
+use crate::{
+    Auth,
+    failure::Failure,
+    parts::{Json, NoParams},
+};
+
+/// `GET /v1/admin/status`.
+pub(crate) async fn show(State(auth): State<Auth>, _: Operator, _: NoParams) -> Result<Response, Failure> {
+    let status = auth.engine().status().await?;
+    let master_keys: Vec<_> = status
+        .installation
+        .master_keys
+        .iter()
+        .map(|(version, fingerprint)| json!({ "version": version, "fingerprint": fingerprint }))
+        .collect();
+    let census = status.census;
+    let answer = json!({
+        "version": status.version,
+        "issuer": auth.engine().settings().issuer,
+        "schema": census.and_then(|census| census.schema),
+        // At least so many, where they were not all counted.
+        "users": census.map(|census| census.users),
+        "sessions": census.map(|census| census.sessions),
+        "counted_all": census.map(|census| census.complete),
+        "log": {
+            "epoch": status.installation.log_epoch,
+            "head": status.log_head,
+            "trimmed": status.log_trimmed,
+            "applied": status.log_applied,
+        },
+        "cached": {
+            "sessions": status.cached.sessions,
+            "users": status.cached.users,
+            "tokens": status.cached.tokens,
+        },
+        "installation_epoch": status.installation.epoch,
+        "master_keys": master_keys,
+        "keys": status.keys.iter().map(Key::from).collect::<Vec<_>>(),
+        "clients": auth.engine().clients().len(),
+        "unlisted_proxy": auth.0.unlisted_proxy.get(),
+    });
+    Ok(Json(answer).into_response())
+}
