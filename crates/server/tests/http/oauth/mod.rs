@@ -1,0 +1,7 @@
+//! `/oauth/…`, a file for each path.
+
+mod introspect;
+mod revoke;
+mod token;
+
+pub(crate) use revoke::client;

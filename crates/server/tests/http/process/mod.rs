@@ -1,0 +1,8 @@
+//! The process: stopping, starting again, one owner of a folder, and what it writes besides answers.
+
+mod drain;
+mod logs;
+mod master_key;
+mod owner;
+mod races;
+mod start;

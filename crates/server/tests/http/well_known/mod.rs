@@ -1,0 +1,6 @@
+//! `/.well-known/…`.
+
+mod algorithms;
+mod jwks;
+mod metadata;
+mod rotation;
