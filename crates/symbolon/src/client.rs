@@ -114,9 +114,10 @@ impl Symbolon {
     pub async fn remove_client(&self, id: Uuid, actor: Actor) -> Result<()> {
         let _alone = self.0.clients.changing.lock().await;
         let event = Event::new("client_removed", actor, None).with("client", id.to_string());
-        let removed = self.store().remove_client(id, self.audit_row(event, self.now())).await?;
+        let audit = self.audit_row(event, self.now());
+        let removed = self.store().remove_client(id, self.forget_at(), audit).await?;
         self.0.clients.load(self.store()).await?;
-        if removed { Ok(()) } else { Err(Error::not_found()) }
+        self.barrier(removed.ok_or_else(Error::not_found)?)
     }
 
     async fn give_secret(
@@ -131,8 +132,10 @@ impl Symbolon {
         let event = Event::new(event, actor, None)
             .with("client", client.id.to_string())
             .with("name", client.name.clone());
-        self.store().put_client(client.clone(), self.audit_row(event, self.now())).await?;
+        let audit = self.audit_row(event, self.now());
+        let head = self.store().put_client(client.clone(), self.forget_at(), audit).await?;
         self.0.clients.load(self.store()).await?;
+        self.barrier(head)?;
         Ok((client, secret.reveal()))
     }
 }

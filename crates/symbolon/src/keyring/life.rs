@@ -65,6 +65,8 @@ mod tests {
             master_keys: Vec::new(),
             token_life: 0,
             longer_life: None,
+            lease_ms: 0,
+            longer_lease: None,
         };
         changes.iter().fold(new, |known, (life, now)| told(&known, Duration::from_secs(*life), at(*now)))
     }

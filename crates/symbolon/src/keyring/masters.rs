@@ -191,7 +191,15 @@ mod tests {
     use crate::clock::SystemRandomness;
 
     fn installation(master_keys: Vec<(u32, String)>) -> Installation {
-        Installation { log_epoch: Uuid::nil(), epoch: 1, master_keys, token_life: 0, longer_life: None }
+        Installation {
+            log_epoch: Uuid::nil(),
+            epoch: 1,
+            master_keys,
+            token_life: 0,
+            longer_life: None,
+            lease_ms: 0,
+            longer_lease: None,
+        }
     }
 
     fn numbers(known: &[(u32, &MasterKey)], given: &[&MasterKey]) -> Option<(Vec<u32>, Vec<u32>, bool)> {

@@ -6,7 +6,8 @@
 //! What every implementation keeps (and `contract/` tests):
 //! * A write that answered is durable.
 //! * The numbers of log entries become visible in order; a transition's entries are committed with it.
-//! * The [`Follower`] has seen a transition's entries, in commit order, before the transition answers.
+//! * The [`Follower`] has seen a transition's entries before the transition answers: in commit order and without gaps where the
+//!   store is held alone; where it is shared, the entries of this process only, in any order.
 //! * A transition whose condition fails changes nothing.
 //!
 //! Called by the engine's rooms; never by a handler.
@@ -19,7 +20,7 @@ pub mod rows;
 pub mod rules;
 pub mod sqlite;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use symbolon_token::{Timestamp, view::Entry};
@@ -55,19 +56,35 @@ impl StoreError {
 /// The answer of a store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// Who is told of committed log entries, in commit order.
+/// Who is told of committed log entries.
 pub type Follower = Arc<dyn Fn(&[Entry]) + Send + Sync>;
 
-/// The port. All times are the caller's; a store reads no clock.
+/// Who is woken when another process may have appended to the log.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// The port. All times are the caller's; a store reads no clock, but for one: a shared store takes the time of its leases from its
+/// own clock, the same for all who ask, and leaves the caller's aside.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Sets who is told of committed log entries; once, before the first write.
     fn follow(&self, follower: Follower);
 
+    /// Whether other processes write to the same rows, and decide from their own memory.
+    fn shared(&self) -> bool {
+        false
+    }
+
+    /// Sets who is woken when another process may have appended to the log, or a guard may have acknowledged. A hint: it may come
+    /// late, twice, for nothing or never, and nothing is correct only because of it.
+    fn on_hint(&self, waker: Waker) {
+        let _ = waker;
+    }
+
     /// Epochs and other facts of this installation.
     async fn installation(&self) -> Result<Installation>;
 
-    /// Replaces facts of this installation (master key fingerprint, key version).
+    /// Replaces facts of this installation (master key fingerprint, key version). With another log epoch, no guard has applied
+    /// anything any more: the numbers of one log mean nothing in another.
     async fn set_installation(&self, installation: Installation) -> Result<()>;
 
     /// One user.
@@ -88,7 +105,11 @@ pub trait Store: Send + Sync + 'static {
     /// The user's sessions that are live at `now`, newest first.
     async fn sessions_of(&self, user: Uuid, now: Timestamp) -> Result<Vec<SessionRow>>;
 
-    /// The log behind `after`, at most `limit` entries.
+    /// Whether the rows know nothing against a token: the key was not removed, no entry of the log names the token, its session
+    /// (when it has one) was not ended, and its user is there, not disabled, and of its generation. All of one moment.
+    async fn stands(&self, token: TokenRef) -> Result<bool>;
+
+    /// The log behind `after`, at most `limit` entries; of one moment, and where there are replicas, from the primary.
     async fn log_after(&self, after: u64, limit: usize) -> Result<LogPage>;
 
     /// All keys that were not removed.
@@ -137,16 +158,36 @@ pub trait Store: Send + Sync + 'static {
     /// Adds a key, or replaces its times and seal. Refused (`false`) for a kid that was removed.
     async fn put_key(&self, key: KeyRow) -> Result<bool>;
 
-    /// Adds or replaces a client.
-    async fn put_client(&self, client: ClientRow, audit: AuditRow) -> Result<()>;
+    /// Adds or replaces a client and logs its id as `changed`, until `forget_at` (seconds since 1970). Answers the entry's number.
+    async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64>;
 
-    /// Removes a client; `false` when there is none.
-    async fn remove_client(&self, id: Uuid, audit: AuditRow) -> Result<bool>;
+    /// Removes a client and logs its id as `changed`. Answers the entry's number; `None` when there is no such client.
+    async fn remove_client(&self, id: Uuid, forget_at: i64, audit: AuditRow) -> Result<Option<u64>>;
+
+    /// Writes a guard's row, whether or not it is there, with a lease from the store's time on; durable before it answers. What was
+    /// applied of another epoch's log counts as nothing. A number never falls within an epoch's log.
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()>;
+
+    /// Raises the number that a guard has applied, if its row is there and the log's epoch still that; never writes a new row.
+    async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()>;
+
+    /// All guards, in order of id, each with whether its lease is over by the store's time, and was so `step` ago (model F7: the
+    /// clock of a new primary may be ahead by that much). Read anew at every call, from the primary.
+    async fn guards(&self, step: Duration, now: Timestamp) -> Result<Vec<GuardRow>>;
+
+    /// Removes a guard's row.
+    async fn remove_guard(&self, guard: Uuid) -> Result<()>;
+
+    /// Whether a guard without a store was ever granted a lease here.
+    async fn remote_guards(&self) -> Result<bool>;
+
+    /// Remembers that one was; durable before it answers.
+    async fn note_remote_guards(&self) -> Result<()>;
 
     /// Appends audit rows that accompany no other write.
     async fn record(&self, rows: Vec<AuditRow>) -> Result<()>;
 
     /// Removes what is over, at most `limit` rows of each kind (sessions, log entries, audit rows, throttle counters), the oldest
-    /// first. Answers how many rows went; after fewer than `limit` there is no hurry to call again.
+    /// first; and every guard whose lease was over a day before `before.now`, whose clocks that is. Answers how many rows went; after fewer than `limit` there is no hurry to call again.
     async fn purge(&self, before: PurgeBefore, limit: usize) -> Result<usize>;
 }

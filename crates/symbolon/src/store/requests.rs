@@ -1,5 +1,7 @@
 //! The requests and answers of the store's use cases. Plain data.
 
+use std::time::Duration;
+
 use symbolon_token::{
     Timestamp,
     key::Kid,
@@ -163,6 +165,34 @@ pub struct Done {
     pub generation: Option<u64>,
     /// The ended session, as it was.
     pub ended: Option<SessionRow>,
+}
+
+/// What an access token says of itself that rows can speak against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenRef {
+    /// The key that signed it.
+    pub kid: Kid,
+    /// Its own id.
+    pub jti: Uuid,
+    /// Its session, when it has one.
+    pub session: Option<Uuid>,
+    /// Whose.
+    pub user: Uuid,
+    /// The user's generation in it.
+    pub generation: u64,
+}
+
+/// A guard's row as its process writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardLease {
+    /// Random, of this start of the process.
+    pub id: Uuid,
+    /// The log's epoch that `applied` is a number of.
+    pub epoch: Uuid,
+    /// What the guard, and all that depend on it, have applied.
+    pub applied: u64,
+    /// How long it may decide from memory.
+    pub lease: Duration,
 }
 
 /// A presented refresh token that is genuine.

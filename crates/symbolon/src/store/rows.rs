@@ -19,6 +19,10 @@ pub struct Installation {
     pub token_life: u64,
     /// A longer one that tokens still out there may have, in seconds, and until when it counts beside [`Self::token_life`].
     pub longer_life: Option<(u64, Timestamp)>,
+    /// How long a guard may decide from memory without hearing from the store, in milliseconds; 0 before it was first told.
+    pub lease_ms: u64,
+    /// A longer lease that some process may still hold by, in milliseconds, and until when it counts beside [`Self::lease_ms`].
+    pub longer_lease: Option<(u64, Timestamp)>,
 }
 
 /// A user.
@@ -192,6 +196,8 @@ impl SessionWithUser {
 /// A page of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogPage {
+    /// Which log: numbers of another epoch mean nothing in it.
+    pub epoch: Uuid,
     /// In order of number.
     pub entries: Vec<Entry>,
     /// The highest number given out so far.
@@ -245,6 +251,17 @@ impl std::fmt::Debug for ClientRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientRow").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// A guard: a process that decides from memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardRow {
+    /// Of one start of the process.
+    pub id: Uuid,
+    /// What it has applied of this epoch's log.
+    pub applied: u64,
+    /// Whether its lease is over, so that it decides nothing from memory any more.
+    pub lapsed: bool,
 }
 
 /// Who did what to whom from where.

@@ -1,11 +1,16 @@
 //! Decisions that every store takes in the same way, as pure functions over rows.
 
+use std::time::Duration;
+
 use symbolon_token::Timestamp;
 
 use super::{
     Charged, ClientRow, Condition, Counter, End, LoginRow, PurgeBefore, Result, SessionRow, SessionWithUser,
-    StoreError, ThrottleRule, Transition,
+    StoreError, ThrottleRule, TokenRef, Transition, UserRow,
 };
+
+/// How long the row of a guard stays when its lease is over.
+pub const GUARD_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Refuses a transition that no caller of sound mind makes, before anything is read.
 ///
@@ -61,6 +66,13 @@ pub fn succeeded(transition: &Transition) -> Option<uuid::Uuid> {
 /// Whether a session was ended, by itself or with all of its user. (One that only ran out can still be ended.)
 pub fn ended(row: &SessionWithUser) -> bool {
     row.session.ended_at.is_some() || row.session.generation != row.user.generation
+}
+
+/// Whether a token's user and session know nothing against it: `session` is what its session id found, when it has one.
+pub fn stands(token: &TokenRef, user: Option<&UserRow>, session: Option<&Option<SessionWithUser>>) -> bool {
+    let session = session
+        .is_none_or(|found| found.as_ref().is_some_and(|row| row.session.user == token.user && !ended(row)));
+    session && user.is_some_and(|user| !user.disabled && user.generation == token.generation)
 }
 
 /// Whether activity at `seen` counts: the session was not ended, had not run out then, and no later activity is known.

@@ -5,7 +5,7 @@ use symbolon_token::{
     view::{Ended, Entry},
 };
 
-use super::{World, at, promises, transition};
+use super::{World, at, promises, transition, world::FORGET_AFTER};
 use crate::store::*;
 
 promises! {
@@ -149,26 +149,33 @@ fn client(world: &World, name: &str) -> ClientRow {
 async fn a_client_is_kept_replaced_and_removed(world: World) {
     let audit = || world.audit_row("client_changed", at(0));
     let (first, second) = (client(&world, "one"), client(&world, "two"));
-    world.store.put_client(first.clone(), audit()).await.unwrap();
-    world.store.put_client(second.clone(), audit()).await.unwrap();
+    let later = at(FORGET_AFTER).as_secs();
+    assert_eq!(world.store.put_client(first.clone(), later, audit()).await.unwrap(), 1);
+    world.store.put_client(second.clone(), later, audit()).await.unwrap();
     assert_eq!(world.store.clients().await.unwrap(), [first.clone(), second.clone()]);
     let rotated = ClientRow { secrets: vec![[2; 32], [1; 32]], scopes: Vec::new(), ..first };
-    world.store.put_client(rotated.clone(), audit()).await.unwrap();
+    world.store.put_client(rotated.clone(), later, audit()).await.unwrap();
     assert_eq!(world.store.clients().await.unwrap(), [rotated.clone(), second.clone()]);
     assert_eq!(world.store.audit(None, None, 9).await.unwrap().len(), 3);
 
-    assert!(world.store.remove_client(rotated.id, audit()).await.unwrap());
+    assert_eq!(world.store.remove_client(rotated.id, later, audit()).await.unwrap(), Some(4));
     assert_eq!(world.store.audit(None, None, 9).await.unwrap().len(), 4);
-    assert!(!world.store.remove_client(rotated.id, audit()).await.unwrap());
+    assert_eq!(world.store.remove_client(rotated.id, later, audit()).await.unwrap(), None);
     assert_eq!(world.store.audit(None, None, 9).await.unwrap().len(), 4, "what did not happen is not told");
-    assert_eq!(world.store.clients().await.unwrap(), [second]);
+    assert_eq!(world.store.clients().await.unwrap(), [second.clone()]);
+    let ids = [rotated.id, second.id, rotated.id, rotated.id];
+    let logged =
+        ids.iter().zip(1..).map(|(id, seq)| Entry { seq, what: Ended::Changed(*id), forget_at: Some(later) });
+    let logged: Vec<Entry> = logged.collect();
+    assert_eq!(world.told(), logged, "every change of a client, for those who know it by heart");
+    assert_eq!(world.store.log_after(0, 9).await.unwrap().entries, logged);
 }
 
 async fn a_client_has_one_secret_or_two(world: World) {
     for secrets in [vec![], vec![[1; 32]; 3]] {
         let client = ClientRow { secrets, ..client(&world, "odd") };
         let audit = world.audit_row("client_added", at(0));
-        assert!(world.store.put_client(client, audit).await.is_err());
+        assert!(world.store.put_client(client, 0, audit).await.is_err());
     }
     assert_eq!(world.store.clients().await.unwrap(), []);
     assert_eq!(world.store.audit(None, None, 9).await.unwrap(), []);

@@ -16,13 +16,14 @@ promises! {
 async fn the_log_is_read_in_pages(world: World) {
     assert_eq!(
         world.store.log_after(0, 9).await.unwrap(),
-        LogPage { entries: Vec::new(), head: 0, trimmed: 0 }
+        LogPage { epoch: Uuid::from_u128(1), entries: Vec::new(), head: 0, trimmed: 0 }
     );
     for _ in 0..5 {
         world.end(End::Token { jti: world.id() }, at(0)).await;
     }
     let all = world.told();
-    let page = |entries: &[_]| LogPage { entries: entries.to_vec(), head: 5, trimmed: 0 };
+    let page =
+        |entries: &[_]| LogPage { epoch: Uuid::from_u128(1), entries: entries.to_vec(), head: 5, trimmed: 0 };
     assert_eq!(world.store.log_after(0, 2).await.unwrap(), page(&all[..2]));
     assert_eq!(world.store.log_after(2, 9).await.unwrap(), page(&all[2..]));
     for beyond in [5, 6, u64::MAX] {

@@ -6,6 +6,7 @@
 
 mod activity;
 mod endings;
+mod guards;
 mod keys_and_clients;
 mod log;
 mod machine;

@@ -64,6 +64,21 @@ pub(super) enum Operation {
         after: u8,
         limit: usize,
     },
+    RenewGuard {
+        guard: u8,
+        /// Whether what it applied is of another epoch's log.
+        foreign: bool,
+        applied: u64,
+        secs: u64,
+    },
+    Acknowledge {
+        guard: u8,
+        foreign: bool,
+        applied: u64,
+    },
+    RemoveGuard {
+        guard: u8,
+    },
     /// The process ends and another starts.
     Reopen,
 }
@@ -164,6 +179,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         ),
         2 => (option::of(few()), few(), 0..4_usize)
             .prop_map(|(prefix, after, limit)| Operation::Ask { prefix, after, limit }),
+        2 => (few(), prop::bool::weighted(0.2), 0..20_u64, 0..9_u64).prop_map(
+            |(guard, foreign, applied, secs)| Operation::RenewGuard { guard, foreign, applied, secs }
+        ),
+        2 => (few(), prop::bool::weighted(0.2), 0..20_u64)
+            .prop_map(|(guard, foreign, applied)| Operation::Acknowledge { guard, foreign, applied }),
+        1 => few().prop_map(|guard| Operation::RemoveGuard { guard }),
         1 => Just(Operation::Reopen),
     ]
 }

@@ -1,5 +1,7 @@
 //! Everything that can be seen of a store.
 
+use std::time::Duration;
+
 use symbolon_token::Timestamp;
 use uuid::Uuid;
 
@@ -45,6 +47,8 @@ pub(super) struct Visible {
     clients: Vec<ClientRow>,
     audit: Vec<AuditRow>,
     throttle: Vec<(ThrottleKey, Counter)>,
+    /// Each with what it applied. Whose lease is over is a matter of the store's time.
+    guards: Vec<(Uuid, u64)>,
 }
 
 impl Visible {
@@ -62,7 +66,10 @@ impl Visible {
             clients: store.clients().await.unwrap(),
             audit: store.audit(None, None, usize::MAX).await.unwrap(),
             throttle: store.throttle(),
+            guards: Vec::new(),
         };
+        let guards = store.guards(Duration::ZERO, now).await.unwrap();
+        seen.guards = guards.into_iter().map(|guard| (guard.id, guard.applied)).collect();
         for name in &known.names {
             seen.by_name.push(store.login_by_identifier(name).await.unwrap());
         }

@@ -6,7 +6,10 @@ mod state;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
-use symbolon_token::{Timestamp, view::Entry};
+use symbolon_token::{
+    Timestamp,
+    view::{Ended, Entry},
+};
 use uuid::Uuid;
 
 use super::{rules, *};
@@ -62,7 +65,7 @@ impl Store for MemoryStore {
     }
 
     async fn set_installation(&self, installation: Installation) -> Result<()> {
-        self.lock().installation = installation;
+        self.lock().set_installation(installation);
         Ok(())
     }
 
@@ -105,10 +108,19 @@ impl Store for MemoryStore {
         Ok(live.map(|row| row.session).collect())
     }
 
+    async fn stands(&self, token: TokenRef) -> Result<bool> {
+        let state = self.lock();
+        let named = state.log.values().any(|entry| entry.what == Ended::Token(token.jti));
+        let user = state.users.get(&token.user);
+        let session = token.session.map(|id| state.session_with_user(id));
+        Ok(state.keys.contains_key(&token.kid) && !named && rules::stands(&token, user, session.as_ref()))
+    }
+
     async fn log_after(&self, after: u64, limit: usize) -> Result<LogPage> {
         let state = self.lock();
         let entries = state.log.values().filter(|entry| entry.seq > after).take(limit).copied().collect();
-        Ok(LogPage { entries, head: state.head, trimmed: state.trimmed })
+        let epoch = state.installation.log_epoch;
+        Ok(LogPage { epoch, entries, head: state.head, trimmed: state.trimmed })
     }
 
     async fn keys(&self) -> Result<Vec<KeyRow>> {
@@ -195,22 +207,68 @@ impl Store for MemoryStore {
         Ok(true)
     }
 
-    async fn put_client(&self, client: ClientRow, audit: AuditRow) -> Result<()> {
+    async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {
         rules::sound_client(&client)?;
-        self.write(|state, _| {
+        self.write(|state, entries| {
+            state.append(Ended::Changed(client.id), forget_at, entries);
             state.clients.insert(client.id, client);
-            Ok((true, state.record(vec![audit])?))
+            state.record(vec![audit])?;
+            Ok((true, state.head))
         })
     }
 
-    async fn remove_client(&self, id: Uuid, audit: AuditRow) -> Result<bool> {
-        self.write(|state, _| {
-            let removed = state.clients.remove(&id).is_some();
-            if removed {
-                state.record(vec![audit])?;
+    async fn remove_client(&self, id: Uuid, forget_at: i64, audit: AuditRow) -> Result<Option<u64>> {
+        self.write(|state, entries| {
+            if state.clients.remove(&id).is_none() {
+                return Ok((false, None));
             }
-            Ok((removed, removed))
+            state.append(Ended::Changed(id), forget_at, entries);
+            state.record(vec![audit])?;
+            Ok((true, Some(state.head)))
         })
+    }
+
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()> {
+        let mut state = self.lock();
+        let until = now.plus(guard.lease);
+        let applied = if guard.epoch == state.installation.log_epoch { guard.applied } else { 0 };
+        let row = state.guards.entry(guard.id).or_insert((applied, until));
+        *row = (row.0.max(applied), until);
+        Ok(())
+    }
+
+    async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()> {
+        let mut state = self.lock();
+        if epoch == state.installation.log_epoch
+            && let Some(row) = state.guards.get_mut(&guard)
+        {
+            row.0 = row.0.max(applied);
+        }
+        Ok(())
+    }
+
+    async fn guards(&self, step: Duration, now: Timestamp) -> Result<Vec<GuardRow>> {
+        let state = self.lock();
+        let row = |(id, (applied, until)): (&Uuid, &(u64, Timestamp))| GuardRow {
+            id: *id,
+            applied: *applied,
+            lapsed: until.plus(step) <= now,
+        };
+        Ok(state.guards.iter().map(row).collect())
+    }
+
+    async fn remove_guard(&self, guard: Uuid) -> Result<()> {
+        self.lock().guards.remove(&guard);
+        Ok(())
+    }
+
+    async fn remote_guards(&self) -> Result<bool> {
+        Ok(self.lock().remote_guards)
+    }
+
+    async fn note_remote_guards(&self) -> Result<()> {
+        self.lock().remote_guards = true;
+        Ok(())
     }
 
     async fn record(&self, rows: Vec<AuditRow>) -> Result<()> {

@@ -30,6 +30,9 @@ pub(super) struct State {
     pub(super) clients: BTreeMap<Uuid, ClientRow>,
     pub(super) audit: BTreeMap<Uuid, AuditRow>,
     pub(super) throttle: BTreeMap<ThrottleKey, Counter>,
+    /// What each has applied, and until when it holds its lease.
+    pub(super) guards: BTreeMap<Uuid, (u64, Timestamp)>,
+    pub(super) remote_guards: bool,
 }
 
 /// What an ending found.
@@ -52,6 +55,8 @@ impl State {
                 master_keys: Vec::new(),
                 token_life: 0,
                 longer_life: None,
+                lease_ms: 0,
+                longer_lease: None,
             },
             users: BTreeMap::new(),
             identifiers: BTreeMap::new(),
@@ -65,6 +70,8 @@ impl State {
             clients: BTreeMap::new(),
             audit: BTreeMap::new(),
             throttle: BTreeMap::new(),
+            guards: BTreeMap::new(),
+            remote_guards: false,
         }
     }
 
@@ -81,7 +88,14 @@ impl State {
         })
     }
 
-    fn append(&mut self, what: Ended, forget_at: i64, entries: &mut Vec<Entry>) {
+    pub(super) fn set_installation(&mut self, installation: Installation) {
+        if installation.log_epoch != self.installation.log_epoch {
+            self.guards.values_mut().for_each(|(applied, _)| *applied = 0);
+        }
+        self.installation = installation;
+    }
+
+    pub(super) fn append(&mut self, what: Ended, forget_at: i64, entries: &mut Vec<Entry>) {
         self.head += 1;
         let forget_at = (!matches!(what, Ended::Key(_))).then_some(forget_at);
         let entry = Entry { seq: self.head, what, forget_at };
@@ -246,7 +260,7 @@ impl State {
                 }
                 self.keys.insert(key.kid, key);
             }
-            self.installation = installation;
+            self.set_installation(installation);
         }
         self.record(audit)?;
         Ok((true, Outcome::Done(Done { head: self.head, entries: entries.clone(), generation, ended })))
@@ -313,6 +327,8 @@ impl State {
         let oldest = self.audit.values().take(limit);
         let audit: Vec<Uuid> = oldest.filter(|row| row.at < before.audit).map(|row| row.id).collect();
         self.audit.retain(|id, _| !audit.contains(id));
+
+        self.guards.retain(|_, (_, until)| before.now.minus(rules::GUARD_KEPT) < *until);
 
         sessions.len() + log.len() + audit.len() + self.purge_throttle(before, limit)
     }

@@ -13,7 +13,7 @@ mod tests;
 mod write;
 mod writer;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use symbolon_token::Timestamp;
@@ -138,6 +138,10 @@ impl Store for SqliteStore {
         self.readers()?.read(|sql| read::sessions_of(sql, user, now))
     }
 
+    async fn stands(&self, token: TokenRef) -> Result<bool> {
+        self.readers()?.snapshot(|sql| read::stands(sql, &token))
+    }
+
     async fn log_after(&self, after: u64, limit: usize) -> Result<LogPage> {
         self.readers()?.snapshot(|sql| read::log_after(sql, after, limit))
     }
@@ -205,13 +209,39 @@ impl Store for SqliteStore {
         self.writer.write(move |sql, _| write::put_key(sql, &key)).await
     }
 
-    async fn put_client(&self, client: ClientRow, audit: AuditRow) -> Result<()> {
+    async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {
         rules::sound_client(&client)?;
-        self.writer.write(move |sql, _| write::put_client(sql, &client, &audit)).await
+        self.writer
+            .write(move |sql, entries| write::put_client(sql, &client, forget_at, &audit, entries))
+            .await
     }
 
-    async fn remove_client(&self, id: Uuid, audit: AuditRow) -> Result<bool> {
-        self.writer.write(move |sql, _| write::remove_client(sql, id, &audit)).await
+    async fn remove_client(&self, id: Uuid, forget_at: i64, audit: AuditRow) -> Result<Option<u64>> {
+        self.writer.write(move |sql, entries| write::remove_client(sql, id, forget_at, &audit, entries)).await
+    }
+
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()> {
+        self.writer.write(move |sql, _| write::renew_guard(sql, &guard, now)).await
+    }
+
+    async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()> {
+        self.writer.write(move |sql, _| write::acknowledge(sql, guard, epoch, applied)).await
+    }
+
+    async fn guards(&self, step: Duration, now: Timestamp) -> Result<Vec<GuardRow>> {
+        self.readers()?.read(|sql| read::guards(sql, now.minus(step)))
+    }
+
+    async fn remove_guard(&self, guard: Uuid) -> Result<()> {
+        self.writer.write(move |sql, _| write::remove_guard(sql, guard)).await
+    }
+
+    async fn remote_guards(&self) -> Result<bool> {
+        self.readers()?.read(|sql| Ok(read::meta(sql, "remote_guards")?.is_some()))
+    }
+
+    async fn note_remote_guards(&self) -> Result<()> {
+        self.writer.write(|sql, _| write::note_remote_guards(sql)).await
     }
 
     async fn record(&self, rows: Vec<AuditRow>) -> Result<()> {

@@ -19,20 +19,31 @@ pub(super) fn meta_number(sql: &Connection, key: &str) -> Read<u64> {
     text.map_or(Ok(0), |text| text.parse().map_err(|_| damaged(0, "not a number")))
 }
 
+fn needed(value: Option<String>) -> Read<String> {
+    value.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+pub(super) fn log_epoch(sql: &Connection) -> Read<Uuid> {
+    Uuid::parse_str(&needed(meta(sql, "log_epoch")?)?).map_err(|_| damaged(0, "no id"))
+}
+
 pub(super) fn installation(sql: &Connection) -> Read<Installation> {
-    let needed = |value: Option<String>| value.ok_or(rusqlite::Error::QueryReturnedNoRows);
-    let log_epoch = needed(meta(sql, "log_epoch")?)?;
     let master_keys = needed(meta(sql, "master_keys")?)?;
-    let longer_life: Option<(u64, i64)> = match meta(sql, "longer_life")? {
-        Some(text) => serde_json::from_str(&text).map_err(|_| damaged(0, "no life of a token"))?,
-        None => None,
+    let longer = |key| -> Read<Option<(u64, Timestamp)>> {
+        let written: Option<(u64, i64)> = match meta(sql, key)? {
+            Some(text) => serde_json::from_str(&text).map_err(|_| damaged(0, "no length and end"))?,
+            None => None,
+        };
+        Ok(written.map(|(length, until)| (length, Timestamp::from_millis(until))))
     };
     Ok(Installation {
-        log_epoch: Uuid::parse_str(&log_epoch).map_err(|_| damaged(0, "no id"))?,
+        log_epoch: log_epoch(sql)?,
         epoch: u32::try_from(meta_number(sql, "epoch")?).map_err(|_| damaged(0, "not an epoch"))?,
         master_keys: serde_json::from_str(&master_keys).map_err(|_| damaged(0, "no master keys"))?,
         token_life: meta_number(sql, "token_life")?,
-        longer_life: longer_life.map(|(life, until)| (life, Timestamp::from_millis(until))),
+        longer_life: longer("longer_life")?,
+        lease_ms: meta_number(sql, "lease_ms")?,
+        longer_lease: longer("longer_lease")?,
     })
 }
 
@@ -105,6 +116,33 @@ pub(super) fn sessions_of(sql: &Connection, user: Uuid, now: Timestamp) -> Read<
     .collect()
 }
 
+pub(super) fn stands(sql: &Connection, token: &TokenRef) -> Read<bool> {
+    let key = "SELECT 1 FROM keys WHERE kid = ?1 AND removed_at IS NULL";
+    let named = "SELECT 1 FROM log WHERE kind = 'token' AND id = ?1";
+    if !sql.prepare_cached(key)?.exists([token.kid.to_string()])?
+        || sql.prepare_cached(named)?.exists([token.jti.to_string()])?
+    {
+        return Ok(false);
+    }
+    let user = user(sql, token.user)?;
+    let session = token.session.map(|id| session(sql, id)).transpose()?;
+    Ok(rules::stands(token, user.as_ref(), session.as_ref()))
+}
+
+/// All guards; `over` is the time up to which a lease counts as lapsed.
+pub(super) fn guards(sql: &Connection, over: Timestamp) -> Read<Vec<GuardRow>> {
+    sql.prepare_cached("SELECT id, applied, lease_until <= ?1 FROM guards ORDER BY id")?
+        .query_map([over.as_millis()], |row| {
+            let applied: i64 = row.get(1)?;
+            Ok(GuardRow {
+                id: Uuid::from_bytes(row.get(0)?),
+                applied: u64::try_from(applied).map_err(|_| damaged(1, "not a number"))?,
+                lapsed: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
 pub(super) fn log_after(sql: &Connection, after: u64, limit: usize) -> Read<LogPage> {
     let entries = sql
         .prepare_cached(
@@ -112,7 +150,12 @@ pub(super) fn log_after(sql: &Connection, after: u64, limit: usize) -> Read<LogP
         )?
         .query_map(params![stored(after), stored(limit as u64)], rows::entry)?
         .collect::<Read<_>>()?;
-    Ok(LogPage { entries, head: meta_number(sql, "log_head")?, trimmed: meta_number(sql, "log_trimmed")? })
+    Ok(LogPage {
+        epoch: log_epoch(sql)?,
+        entries,
+        head: meta_number(sql, "log_head")?,
+        trimmed: meta_number(sql, "log_trimmed")?,
+    })
 }
 
 pub(super) fn keys(sql: &Connection) -> Read<Vec<KeyRow>> {

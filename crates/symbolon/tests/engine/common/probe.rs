@@ -24,6 +24,7 @@ pub(crate) enum Call {
     Users,
     Session,
     SessionsOf,
+    Stands,
     LogAfter,
     Keys,
     NamesMasterKey,
@@ -41,6 +42,12 @@ pub(crate) enum Call {
     PutKey,
     PutClient,
     RemoveClient,
+    RenewGuard,
+    Acknowledge,
+    Guards,
+    RemoveGuard,
+    RemoteGuards,
+    NoteRemoteGuards,
     Record,
     Purge,
 }
@@ -224,6 +231,10 @@ impl Store for Probe {
         self.through(Call::SessionsOf, self.inner.sessions_of(user, now)).await
     }
 
+    async fn stands(&self, token: TokenRef) -> Result<bool> {
+        self.through(Call::Stands, self.inner.stands(token)).await
+    }
+
     async fn log_after(&self, after: u64, limit: usize) -> Result<LogPage> {
         self.through(Call::LogAfter, self.inner.log_after(after, limit)).await
     }
@@ -285,12 +296,36 @@ impl Store for Probe {
         self.through(Call::PutKey, self.inner.put_key(key)).await
     }
 
-    async fn put_client(&self, client: ClientRow, audit: AuditRow) -> Result<()> {
-        self.through(Call::PutClient, self.inner.put_client(client, audit)).await
+    async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {
+        self.through(Call::PutClient, self.inner.put_client(client, forget_at, audit)).await
     }
 
-    async fn remove_client(&self, id: Uuid, audit: AuditRow) -> Result<bool> {
-        self.through(Call::RemoveClient, self.inner.remove_client(id, audit)).await
+    async fn remove_client(&self, id: Uuid, forget_at: i64, audit: AuditRow) -> Result<Option<u64>> {
+        self.through(Call::RemoveClient, self.inner.remove_client(id, forget_at, audit)).await
+    }
+
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()> {
+        self.through(Call::RenewGuard, self.inner.renew_guard(guard, now)).await
+    }
+
+    async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()> {
+        self.through(Call::Acknowledge, self.inner.acknowledge(guard, epoch, applied)).await
+    }
+
+    async fn guards(&self, step: Duration, now: Timestamp) -> Result<Vec<GuardRow>> {
+        self.through(Call::Guards, self.inner.guards(step, now)).await
+    }
+
+    async fn remove_guard(&self, guard: Uuid) -> Result<()> {
+        self.through(Call::RemoveGuard, self.inner.remove_guard(guard)).await
+    }
+
+    async fn remote_guards(&self) -> Result<bool> {
+        self.through(Call::RemoteGuards, self.inner.remote_guards()).await
+    }
+
+    async fn note_remote_guards(&self) -> Result<()> {
+        self.through(Call::NoteRemoteGuards, self.inner.note_remote_guards()).await
     }
 
     async fn record(&self, rows: Vec<AuditRow>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! What the numbers of an operation mean, given what there is; and each asked of both stores.
 
+use std::time::Duration;
+
 use symbolon_token::{Kid, Timestamp};
 use uuid::Uuid;
 
@@ -98,11 +100,14 @@ impl Machine {
                     created_at: self.now,
                 };
                 let audit = self.audit_row();
-                self.same(async |store| store.put_client(row.clone(), audit.clone()).await).await?;
+                let forget_at = self.now.as_secs() + 60;
+                self.same(async |store| store.put_client(row.clone(), forget_at, audit.clone()).await)
+                    .await?;
             }
             Operation::RemoveClient { client } => {
                 let audit = self.audit_row();
-                self.same(async |store| store.remove_client(client_id(client), audit.clone()).await).await?;
+                let (id, forget_at) = (client_id(client), self.now.as_secs() + 60);
+                self.same(async |store| store.remove_client(id, forget_at, audit.clone()).await).await?;
             }
             Operation::Record { rows } => {
                 let rows: Vec<AuditRow> = (0..rows).map(|_| self.audit_row()).collect();
@@ -116,6 +121,8 @@ impl Machine {
                     master_keys,
                     token_life: epoch.into(),
                     longer_life: (epoch % 2 == 0).then_some((epoch.into(), self.now)),
+                    lease_ms: epoch.into(),
+                    longer_lease: (epoch % 2 == 1).then_some((epoch.into(), self.now)),
                 };
                 self.same(async |store| store.set_installation(installation.clone()).await).await?;
             }
@@ -127,6 +134,19 @@ impl Machine {
                     throttle_most,
                 };
                 self.same(async |store| store.purge(before, limit).await).await?;
+            }
+            Operation::RenewGuard { guard, foreign, applied, secs } => {
+                let epoch = self.epoch(foreign).await;
+                let lease = Duration::from_secs(secs);
+                let guard = GuardLease { id: guard_id(guard), epoch, applied, lease };
+                self.same(async |store| store.renew_guard(guard, self.now).await).await?;
+            }
+            Operation::Acknowledge { guard, foreign, applied } => {
+                let epoch = self.epoch(foreign).await;
+                self.same(async |store| store.acknowledge(guard_id(guard), epoch, applied).await).await?;
+            }
+            Operation::RemoveGuard { guard } => {
+                self.same(async |store| store.remove_guard(guard_id(guard)).await).await?;
             }
             Operation::Ask { prefix, after, limit } => {
                 let prefix = prefix.map(|length| name(0)[..length.into()].to_owned());
@@ -142,6 +162,11 @@ impl Machine {
             }
         }
         Ok(())
+    }
+
+    /// The log's epoch, or another.
+    async fn epoch(&self, foreign: bool) -> Uuid {
+        if foreign { Uuid::from_u128(9) } else { self.memory.log_after(0, 0).await.unwrap().epoch }
     }
 
     pub(super) async fn register(&mut self, number: u8, credential: bool) -> Checked {
@@ -275,6 +300,10 @@ pub(super) fn name(number: u8) -> String {
 
 fn kid(number: u8) -> Kid {
     char::from(b'A' + number).to_string().repeat(16).parse().unwrap()
+}
+
+fn guard_id(number: u8) -> Uuid {
+    Uuid::from_u128(u128::from(number) + 1)
 }
 
 fn client_id(number: u8) -> Uuid {

@@ -1,9 +1,10 @@
 //! Signing keys and machine clients.
 
 use rusqlite::{Connection, params};
+use symbolon_token::{Ended, Entry};
 use uuid::Uuid;
 
-use super::{Write, add_audit, done};
+use super::{Write, add_audit, append, done};
 use crate::store::{AuditRow, ClientRow, KeyRow, sqlite::rows::to_json};
 
 pub(in crate::store::sqlite) fn put_key(sql: &Connection, key: &KeyRow) -> Write<bool> {
@@ -27,8 +28,10 @@ pub(in crate::store::sqlite) fn put_key(sql: &Connection, key: &KeyRow) -> Write
 pub(in crate::store::sqlite) fn put_client(
     sql: &Connection,
     client: &ClientRow,
+    forget_at: i64,
     audit: &AuditRow,
-) -> Write<()> {
+    entries: &mut Vec<Entry>,
+) -> Write<u64> {
     sql.prepare_cached(
         "INSERT OR REPLACE INTO clients (id, name, scopes, secret, previous, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
@@ -41,13 +44,20 @@ pub(in crate::store::sqlite) fn put_client(
         client.created_at.as_millis(),
     ])?;
     add_audit(sql, audit)?;
-    done(())
+    done(append(sql, Ended::Changed(client.id), forget_at, entries)?)
 }
 
-pub(in crate::store::sqlite) fn remove_client(sql: &Connection, id: Uuid, audit: &AuditRow) -> Write<bool> {
+pub(in crate::store::sqlite) fn remove_client(
+    sql: &Connection,
+    id: Uuid,
+    forget_at: i64,
+    audit: &AuditRow,
+    entries: &mut Vec<Entry>,
+) -> Write<Option<u64>> {
     let removed = sql.prepare_cached("DELETE FROM clients WHERE id = ?1")?.execute([id.as_bytes()])? == 1;
-    if removed {
-        add_audit(sql, audit)?;
+    if !removed {
+        return done(None);
     }
-    done(removed)
+    add_audit(sql, audit)?;
+    done(Some(append(sql, Ended::Changed(id), forget_at, entries)?))
 }

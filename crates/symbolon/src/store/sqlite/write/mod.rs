@@ -1,5 +1,6 @@
 //! Writes. Each runs in a savepoint of the writer's transaction and says whether it stands.
 
+mod guards;
 mod machines;
 mod purge;
 mod sessions;
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::store::*;
 
+pub(super) use guards::{acknowledge, note_remote_guards, remove_guard, renew_guard};
 pub(super) use machines::{put_client, put_key, remove_client};
 pub(super) use purge::purge;
 pub(super) use sessions::{refresh, touch};
@@ -46,16 +48,23 @@ pub(super) fn found(sql: &Connection, log_epoch: Uuid) -> Step<()> {
 }
 
 pub(super) fn set_installation(sql: &Connection, installation: &Installation) -> Write<()> {
+    if read::log_epoch(sql)? != installation.log_epoch {
+        sql.execute("UPDATE guards SET applied = 0", [])?;
+    }
     set_meta(sql, "log_epoch", &installation.log_epoch.to_string())?;
     set_meta(sql, "epoch", &installation.epoch.to_string())?;
     set_meta(sql, "master_keys", &to_json(&installation.master_keys)?)?;
     set_meta(sql, "token_life", &installation.token_life.to_string())?;
-    let longer_life = installation.longer_life.map(|(life, until)| (life, until.as_millis()));
-    set_meta(sql, "longer_life", &to_json(&longer_life)?)?;
+    set_meta(sql, "lease_ms", &installation.lease_ms.to_string())?;
+    for (key, longer) in
+        [("longer_life", installation.longer_life), ("longer_lease", installation.longer_lease)]
+    {
+        set_meta(sql, key, &to_json(&longer.map(|(length, until)| (length, until.as_millis())))?)?;
+    }
     done(())
 }
 
-fn append(sql: &Connection, what: Ended, forget_at: i64, entries: &mut Vec<Entry>) -> Step<()> {
+fn append(sql: &Connection, what: Ended, forget_at: i64, entries: &mut Vec<Entry>) -> Step<u64> {
     let seq = read::meta_number(sql, "log_head")? + 1;
     set_meta(sql, "log_head", &seq.to_string())?;
     let forget_at = (!matches!(what, Ended::Key(_))).then_some(forget_at);
@@ -63,7 +72,7 @@ fn append(sql: &Connection, what: Ended, forget_at: i64, entries: &mut Vec<Entry
     sql.prepare_cached("INSERT INTO log (seq, kind, id, generation, forget_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![stored(seq), kind, id, generation, forget_at])?;
     entries.push(Entry { seq, what, forget_at });
-    Ok(())
+    Ok(seq)
 }
 
 fn add_audit(sql: &Connection, row: &AuditRow) -> Step<()> {

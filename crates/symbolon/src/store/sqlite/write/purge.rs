@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Write, done, set_meta};
 use crate::store::{
-    PurgeBefore,
+    PurgeBefore, rules,
     sqlite::{
         read::{self, Spare},
         rows::{OVER, stored},
@@ -37,6 +37,8 @@ pub(in crate::store::sqlite) fn purge(
             "DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?2) AND at < ?1",
         )?
         .execute(params![before.audit.as_millis(), limit])?;
+    let over = before.now.minus(rules::GUARD_KEPT);
+    sql.prepare_cached("DELETE FROM guards WHERE lease_until <= ?1")?.execute([over.as_millis()])?;
     done(gone + purge_log(sql, before.now.as_secs(), limit)?)
 }
 
