@@ -12,6 +12,14 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic(&self) -> Duration;
 }
 
+/// Whether the machine may be at this time: a clock before 2020 or after 2100 was never set, or was set by a typo, and what is
+/// issued by it is good for nobody or for ever (JC-29).
+pub fn plausible(now: Timestamp) -> bool {
+    const FROM: Timestamp = Timestamp::from_secs(1_577_836_800);
+    const TO: Timestamp = Timestamp::from_secs(4_102_444_800);
+    FROM <= now && now < TO
+}
+
 /// Where unpredictable bytes come from.
 pub trait Randomness: Send + Sync + 'static {
     /// Fills `buffer` with bytes that nobody can predict. An implementation that cannot must not return.

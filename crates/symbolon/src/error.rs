@@ -89,6 +89,14 @@ impl Error {
         Self::new(ErrorKind::Unavailable, "The store is too slow at the moment.")
     }
 
+    /// What the clock says cannot be the time.
+    pub(crate) fn wrong_clock() -> Self {
+        Self::new(
+            ErrorKind::Unavailable,
+            "The clock of this machine is not set: it cannot be the time that it says.",
+        )
+    }
+
     pub(crate) fn later(kind: ErrorKind, detail: &'static str, retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(kind, detail) }
     }

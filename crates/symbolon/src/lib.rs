@@ -175,12 +175,15 @@ impl Symbolon {
         &self.0.settings
     }
 
-    /// Whether the store answers and there is a key to sign with. The sentence says what is missing.
+    /// Whether the store answers, there is a key to sign with and the clock can be right. The sentence says what is missing.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`].
     pub async fn ready(&self) -> Result<()> {
         self.store().installation().await?;
+        if !clock::plausible(self.now()) {
+            return Err(Error::wrong_clock());
+        }
         self.0.keyring.signing(self.now()).map(drop)
     }
 

@@ -13,7 +13,7 @@ pub(crate) async fn live() -> StatusCode {
     StatusCode::OK
 }
 
-/// `GET /readyz`: the store answers and there is a key to sign with.
+/// `GET /readyz`: the store answers, there is a key to sign with and the clock can be right.
 pub(crate) async fn ready(State(auth): State<Auth>) -> Response {
     match auth.engine().ready().await {
         Ok(()) => StatusCode::OK.into_response(),

@@ -181,16 +181,22 @@ impl Symbolon {
                 Carrier::Stateless(_) => None,
             };
             let (session, cookie) = session.map_or((None, None), |(session, cookie)| (Some(session), cookie));
-            let done = self
-                .mint_login(&row, &credential, session.clone(), over, charges.refunds(), caller, began)
-                .await?;
+            // Signed first: what cannot be signed (a profile field that a token has no room for) must not leave a session behind.
+            let issued = match self.issued(&row.user, session.clone(), cookie, wish.as_ref(), caller, began) {
+                Ok(issued) => issued,
+                Err(error) => {
+                    self.give_back(charges).await;
+                    return Err(error);
+                }
+            };
+            let done =
+                self.mint_login(&row, &credential, session, over, charges.refunds(), caller, began).await?;
             if !done {
                 continue;
             }
             if proof.rehash {
                 self.rehash(password, &credential).await;
             }
-            let issued = self.issued(&row.user, session, cookie, wish.as_ref(), caller, began)?;
             let masters = self.0.keyring.masters();
             let known = KnownBrowser::mint(row.user.id, random(self.randomness()), masters.known_browser());
             return Ok(LoggedIn { user: row.user, issued, known });
@@ -256,7 +262,7 @@ impl Symbolon {
         Ok(row.filter(|row| row.secret_hash.is_some_and(|stored| bool::from(stored.ct_eq(&hash)))))
     }
 
-    /// What the client gets for a login that is written.
+    /// What the client gets for the login, once it is written.
     fn issued(
         &self,
         user: &UserRow,

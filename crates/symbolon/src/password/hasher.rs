@@ -64,7 +64,7 @@ pub struct Verdict {
     /// It is.
     pub matches: bool,
     /// It is, and the stored hash should be replaced by a new one (if it is still the one that was verified): it is alien, or
-    /// weaker than today's.
+    /// not at today's cost.
     pub rehash: bool,
     /// There is a stored hash and it cannot be read, or costs too much to be tried: nobody will get in with it. Worth an alert.
     pub unreadable: bool,
@@ -123,7 +123,7 @@ impl Hasher {
         self.in_pool(move |arena| decide(&password, stored.as_deref(), &dummy, today, arena)).await
     }
 
-    /// Whether a password with this stored hash should be hashed anew when it is next known: alien, weaker than today's, or
+    /// Whether a password with this stored hash should be hashed anew when it is next known: alien, not at today's cost, or
     /// unreadable.
     pub fn outdated(&self, stored: &str) -> bool {
         recognise(stored).map_or(true, |hash| hash.outdated(self.settings.params))
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_weaker_or_alien_hash_is_to_be_replaced() {
+    async fn cr_02_a_hash_at_another_cost_or_an_alien_one_is_to_be_replaced() {
         let (today, past) = (Argon2Params::dangerously_below_the_floor(16, 2, 1).unwrap(), WEAK);
         let hasher_of = |params| hasher(params);
         let (now, then) = (hasher_of(today), hasher_of(past));
@@ -248,7 +248,7 @@ mod tests {
         );
         assert_eq!(now.verify(password("pass phrasE"), Some(old)).await, Ok(NO));
         let new = now.hash(password("pass phrase")).await.unwrap();
-        assert!(!now.outdated(&new) && !then.outdated(&new));
+        assert!(!now.outdated(&new) && then.outdated(&new), "a costlier one would tell who has it");
         // openssl passwd -apr1 -salt ab x
         let alien = "$apr1$ab$eIePjsejfBGR8ITtu2z0U1".to_owned();
         assert_eq!(now.verify(password("x"), Some(alien.clone())).await, Ok(Verdict { rehash: true, ..YES }));

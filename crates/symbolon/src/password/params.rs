@@ -92,11 +92,6 @@ impl Argon2Params {
         self.m_kib as u64 * self.t as u64
     }
 
-    /// Whether a hash at this cost is cheaper to guess than one at `today`'s.
-    pub(super) const fn weaker_than(self, today: Self) -> bool {
-        self.m_kib < today.m_kib || self.t < today.t
-    }
-
     /// The same for the library.
     pub(super) fn library(self) -> Result<Params, argon2::Error> {
         Params::new(self.m_kib, self.t, self.p, None)
@@ -146,13 +141,5 @@ mod tests {
             Argon2Params::dangerously_below_the_floor(8, 1, 1),
             Ok(Argon2Params::dangerously_weak_for_tests())
         );
-    }
-
-    #[test]
-    fn less_of_either_is_weaker() {
-        let today = Argon2Params::default();
-        let other = |m, t| Argon2Params { m_kib: m, t, p: 4 };
-        assert!(other(19_455, 3).weaker_than(today) && other(65_536, 1).weaker_than(today));
-        assert!(!other(19_456, 2).weaker_than(today) && !other(65_536, 3).weaker_than(today));
     }
 }

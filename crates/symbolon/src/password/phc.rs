@@ -106,11 +106,12 @@ impl Argon2Hash {
         self.compute(password, arena).is_ok_and(|output| output.ct_eq(&self.output).into())
     }
 
-    /// Whether the password should be hashed anew: not our variant, or weaker than `today`'s cost.
+    /// Whether the password should be hashed anew: not our variant, or at another cost than `today`'s. At a higher one too: a
+    /// wrong password would go on taking another time than one for nobody (invariant 7).
     pub(super) fn outdated(&self, today: Argon2Params) -> bool {
         self.algorithm != Algorithm::Argon2id
             || self.version != Version::V0x13
-            || self.params.weaker_than(today)
+            || self.params != today
             || self.salt.len() < SALT
             || self.output.len() < OUTPUT
     }

@@ -157,6 +157,10 @@ impl Symbolon {
     ) -> Result<Renewed> {
         let Read { session, row, credential, began } = read;
         let (mut next, cookie) = self.successor(&session, proven, began);
+        if cookie.is_none() {
+            // Signed once before anything ends: what cannot be issued must change nothing.
+            self.token_answer(&row.user, &next, None, began)?;
+        }
         let condition = Condition {
             user: row.user.id,
             generation: row.user.generation,

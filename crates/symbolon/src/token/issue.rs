@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use symbolon_token::{AccessClaims, Audience, Confirmation, RefreshToken, SessionMark, Timestamp};
+use symbolon_token::{
+    AccessClaims, Audience, Confirmation, KeyErrorKind, RefreshToken, SessionMark, Timestamp,
+};
 
 use crate::{
     Symbolon,
+    clock::plausible,
     error::{Error, ErrorKind, Result},
     login::{MARGIN, ROUNDS},
     store::{Kind, Object, SessionRow, UserRow},
@@ -165,6 +168,9 @@ impl Symbolon {
     }
 
     fn sign(&self, subject: &Subject<'_>, began: Timestamp) -> Result<(String, Duration)> {
+        if !plausible(began) {
+            return Err(Error::wrong_clock());
+        }
         let settings = &self.settings().token;
         let until = began.plus(settings.access_life);
         let until = subject.session.map_or(until, |session| until.min(session.expires_at));
@@ -194,7 +200,12 @@ impl Symbolon {
         let key = self.0.keyring.signing_for(self.now(), version)?;
         let token = key.sign("at+jwt", &claims).map_err(|error| {
             let text = format!("An access token could not be issued: {error}.");
-            Error::caused(ErrorKind::Internal, text, error)
+            // Too long by what the user's own profile holds: the user can mend that, and is told which claim it is.
+            let kind = match error.kind() {
+                KeyErrorKind::TooLong(_) => ErrorKind::InvalidRequest,
+                _ => ErrorKind::Internal,
+            };
+            Error::caused(kind, text, error)
         })?;
         Ok((token, Duration::from_secs(u64::try_from(exp - iat).unwrap_or(0))))
     }

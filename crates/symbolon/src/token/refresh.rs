@@ -43,6 +43,8 @@ impl Symbolon {
                 (Some(bound), Some(shown)) if bound == shown => {}
                 (Some(_), Some(_)) => return Err(Error::invalid_grant()),
             }
+            // What cannot be issued moves nothing either: a token that was moved and not handed out would look stolen later.
+            self.token_answer_for(&row.user, &row.session, narrowed.as_deref(), caller.jkt(), began)?;
             if let Some(proof) = unused.take() {
                 self.use_up(proof)?;
             }

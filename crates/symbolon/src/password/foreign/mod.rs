@@ -121,7 +121,7 @@ impl Foreign {
         }
     }
 
-    /// Whether the password should be hashed anew at `today`'s cost: every alien hash, and a weaker one of ours.
+    /// Whether the password should be hashed anew at `today`'s cost: every alien hash, and one of ours at another.
     pub(super) fn outdated(&self, today: Argon2Params) -> bool {
         match &self.0 {
             Kind::Argon2(hash) => hash.outdated(today),
