@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    http::{HeaderMap, Uri},
+};
 use symbolon::{
     Error, ErrorKind, Symbolon,
     session::{CheckedSession, Recalled},
@@ -104,6 +107,13 @@ impl Auth {
     /// What answers when no route does: a page for people, a problem for programs.
     pub fn fallback(&self) -> Router {
         pages::fallback(self)
+    }
+
+    /// The CORS fields of an answer that a listener gives in the router's place: a page must be able to read why it was refused (CS-18).
+    pub fn shared(&self, uri: &Uri, asked: &HeaderMap) -> HeaderMap {
+        let path = uri.path();
+        let path = path.strip_prefix(&*self.0.base).unwrap_or(path);
+        self.0.cors.answer(router::sharing(path), asked)
     }
 
     pub(crate) fn https(&self) -> bool {

@@ -1,7 +1,5 @@
 //! The one table of routes, and what surrounds all of them: the caller's address, CORS, security headers, 404 and 405.
 
-//! The one table of routes, and what surrounds all of them: the caller's address, CORS, security headers, 404 and 405.
-
 use std::{future::ready, pin::Pin, sync::Arc};
 
 use aws_lc_rs::digest;
@@ -156,6 +154,19 @@ fn operations() -> Vec<Route> {
 /// The whole API but the operator's part.
 fn api() -> impl Iterator<Item = Route> {
     v1().into_iter().chain(admin()).chain(oauth()).chain(documents()).chain(operations())
+}
+
+/// Who may read answers to this path, for whoever answers in the router's place.
+pub(crate) fn sharing(path: &str) -> Sharing {
+    if documents().iter().any(|route| route.path == path) {
+        Sharing::Public
+    } else if path == "/v1/tokens" || path.starts_with("/oauth/") {
+        Sharing::Listed
+    } else if path.starts_with("/v1/") {
+        Sharing::ListedByBearer
+    } else {
+        Sharing::Closed
+    }
 }
 
 /// Every path of the API with its methods, for tests that hold the documents against the router.

@@ -35,7 +35,9 @@ pub(crate) async fn token(
             return Err(OAuthError::unsupported_grant_type().into_response());
         }
         let token = form.need("refresh_token")?;
-        if client.is_some() {
+        // Nor is a token issued to the public client for whoever names another (RFC 6749 §6, RT-06).
+        let own = |id: &str| id == auth.engine().settings().token.client_id;
+        if client.is_some() || !form.get("client_id").is_none_or(own) {
             return Err(OAuthError::invalid_grant().into_response());
         }
         let caller = caller.with_proof(proof?);

@@ -1,7 +1,7 @@
 //! `/v1/sessions`: login by cookie, the list of devices, logout, renewals.
 
 use axum::{
-    extract::{FromRequestParts, State},
+    extract::{FromRequest, FromRequestParts, Request, State},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{AppendHeaders, IntoResponse, Response},
 };
@@ -18,7 +18,9 @@ use symbolon::{
     store::Kind,
     token::issue::Wish,
 };
-use symbolon_http::{Identity, IdentityOrGrant, Problem, SameOrigin, Session, Via, cookie::Reading, headers};
+use symbolon_http::{
+    BearerForm, Identity, IdentityOrGrant, Problem, SameOrigin, Session, Via, cookie::Reading, headers,
+};
 use symbolon_token::{KnownBrowser, Timestamp};
 use uuid::Uuid;
 
@@ -27,7 +29,7 @@ use crate::{
     Auth,
     address::Calling,
     failure::Failure,
-    parts::{Json, JsonOrNothing, NoParams, ParamNames, Params, PathId, Prefer},
+    parts::{Form, Json, JsonOrNothing, NoParams, ParamNames, Params, PathId, Prefer},
 };
 
 #[derive(Deserialize)]
@@ -312,26 +314,37 @@ pub(crate) struct Exchange {
 }
 
 /// `POST /v1/sessions/current/token` → 200 access token of the same session. JSON or form; an empty body wishes for nothing.
-pub(crate) async fn exchange(
-    State(auth): State<Auth>,
-    Session(who): Session,
-    _: NoParams,
-    request: axum::extract::Request,
-) -> Result<Response, Failure> {
+pub(crate) async fn exchange(State(auth): State<Auth>, request: Request) -> Result<Response, Failure> {
+    let (who, wish) = asked(request).await?;
     let session: Uuid = who.session_id.ok_or_else(Problem::no_session)?;
-    let wish = wish(request).await?;
     let answer = auth.engine().exchange(session, &wish).await?;
     Ok(Json(view::Tokens::from(answer)).into_response())
 }
 
-async fn wish(request: axum::extract::Request) -> Result<Wish, Failure> {
-    use axum::extract::FromRequest;
-    let body = if symbolon_http::form::is_form(request.headers()) {
-        let form = crate::parts::Form::from_request(request, &()).await?;
-        form.only(&["audience", "scope"])?;
-        Exchange { audience: Audiences(form.all("audience")), scope: form.get("scope").map(str::to_owned) }
+/// Who asks by cookie, and for what. A form may hold a bearer token, and that outranks the cookie: its caller is asked for with the form.
+async fn asked(request: Request) -> Result<(Identity, Wish), Failure> {
+    let in_form = symbolon_http::form::is_form(request.headers());
+    let (mut parts, body) = request.into_parts();
+    let params = NoParams::from_request_parts(&mut parts, &()).await;
+    let (who, body) = if in_form {
+        let form = BearerForm::from_request(Request::from_parts(parts, body), &()).await?;
+        if form.identity.via == Via::Bearer {
+            return Err(Problem::forbidden(
+                "A bearer token is not exchanged: this is for sessions by cookie.",
+            )
+            .into());
+        }
+        params?;
+        let form_body = Form::of(form.fields)?;
+        form_body.only(&["audience", "scope"])?;
+        let audience = Audiences(form_body.all("audience"));
+        (form.identity, Exchange { audience, scope: form_body.get("scope").map(str::to_owned) })
     } else {
-        JsonOrNothing::<Exchange>::from_request(request, &()).await?.0
+        let Session(who) = Session::from_request_parts(&mut parts, &()).await?;
+        params?;
+        let JsonOrNothing(body) =
+            JsonOrNothing::<Exchange>::from_request(Request::from_parts(parts, body), &()).await?;
+        (who, body)
     };
-    Ok(Wish { audience: body.audience.0, scope: body.scope })
+    Ok((who, Wish { audience: body.audience.0, scope: body.scope }))
 }

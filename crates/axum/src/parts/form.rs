@@ -20,8 +20,12 @@ struct Fields(Vec<(String, String)>);
 
 impl Fields {
     fn parse(body: &[u8]) -> Result<Self, &'static str> {
-        let mut pairs = form::pairs(body)
+        let pairs = form::pairs(body)
             .map_err(|_| "The form is not well-formed: check the percent-encoding and use UTF-8.")?;
+        Self::of(pairs)
+    }
+
+    fn of(mut pairs: Vec<(String, String)>) -> Result<Self, &'static str> {
         let repeated = pairs.iter().enumerate().any(|(at, (name, _))| {
             !matches!(name.as_str(), "resource" | "audience")
                 && pairs[..at].iter().any(|(other, _)| other == name)
@@ -43,6 +47,11 @@ impl Fields {
 }
 
 impl Form {
+    /// From fields that were read already.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Result<Self, Failure> {
+        Fields::of(fields).map(Self).map_err(|why| Problem::invalid_request(why).into())
+    }
+
     /// A field; empty counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name)

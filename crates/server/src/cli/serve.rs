@@ -61,7 +61,8 @@ impl Serve {
         };
         raise_open_files();
         let router = assemble::router(&auth, issuer.path());
-        let running = listener.serve(router);
+        let shares = auth.clone();
+        let running = listener.sharing(move |uri, asked| shares.shared(uri, asked)).serve(router);
         announce(&issuer, config.dev)?;
         tracing::info!(%address, issuer = issuer.as_str(), "listening");
         tell_how_to_administer(&auth, &self.installation).await;

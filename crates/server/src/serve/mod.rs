@@ -32,6 +32,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use axum::Router;
+use http::{HeaderMap, Uri};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -62,6 +63,7 @@ struct Server {
     tls: Option<Arc<Tls>>,
     /// Where plain HTTP on a TLS port is sent.
     origin: Option<String>,
+    sharing: Option<Sharing>,
     phase: watch::Receiver<Phase>,
     /// Connections cut off in the middle of a request, because the time to stop was up.
     cut_off: AtomicUsize,
@@ -79,6 +81,9 @@ impl fmt::Debug for Server {
     }
 }
 
+/// The fields by which a page of another origin may read the listener's own answers.
+type Sharing = Arc<dyn Fn(&Uri, &HeaderMap) -> HeaderMap + Send + Sync>;
+
 /// What the listener is doing; connections follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -90,13 +95,19 @@ enum Phase {
 }
 
 /// A bound socket that does not accept yet.
-#[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     limits: Limits,
     tls: Option<Arc<Tls>>,
     origin: Option<String>,
+    sharing: Option<Sharing>,
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 /// Why an address could not be had. `Display` is a sentence that names it.
@@ -134,7 +145,7 @@ impl Listener {
             io::Result::Ok((socket, address))
         };
         let (socket, bound) = bind().map_err(|source| BindError { address, source })?;
-        Ok(Self { socket, address: bound, limits, tls: None, origin: None })
+        Ok(Self { socket, address: bound, limits, tls: None, origin: None, sharing: None })
     }
 
     /// The address with the port that was taken.
@@ -150,9 +161,16 @@ impl Listener {
         self
     }
 
+    /// What the router says of sharing its answers with pages of other origins (`Auth::shared`), so that what the listener itself
+    /// refuses can be read by them too.
+    #[must_use]
+    pub fn sharing(self, rule: impl Fn(&Uri, &HeaderMap) -> HeaderMap + Send + Sync + 'static) -> Self {
+        Self { sharing: Some(Arc::new(rule)), ..self }
+    }
+
     /// Serves the router from now on, on tasks of its own.
     pub fn serve(self, router: Router) -> Running {
-        let Self { socket, address, limits, tls, origin } = self;
+        let Self { socket, address, limits, tls, origin, sharing } = self;
         let (phase, watched) = watch::channel(Phase::Serving);
         let server = Arc::new(Server {
             // Only metrics ask for the route, and a layer is paid for by every request.
@@ -162,6 +180,7 @@ impl Listener {
             ids: id::RequestIds::new(),
             tls,
             origin,
+            sharing,
             phase: watched,
             cut_off: AtomicUsize::new(0),
         });

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath};
 use axum::response::Response;
-use http::header::{CONNECTION, CONTENT_ENCODING, HeaderValue};
+use http::header::{CONNECTION, CONTENT_ENCODING, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
@@ -41,9 +41,10 @@ pub(super) async fn handle(
     let (mut parts, body) = request.into_parts();
     let mut record = Record::new(&parts.method, &parts.uri, Arc::clone(&id), connection.peer, started);
     let http2 = parts.version == Version::HTTP_2;
+    let shared = shared(&connection, &parts);
 
     let (mut response, route) = match check(&parts, &body, &server.limits) {
-        Some(refusal) => (refusal.answer(Form::of(&parts.uri), &id), None),
+        Some(refusal) => (with(shared, refusal.answer(Form::of(&parts.uri), &id)), None),
         None => {
             // Handlers may name the request in their own events, by the extension; what a client sent under this name is gone.
             parts.headers.remove(REQUEST_ID);
@@ -60,10 +61,10 @@ pub(super) async fn handle(
             let response = run(&connection, Request::from_parts(parts, body), &record).await;
             let response = match (response, verdict.and_then(|verdict| verdict.get())) {
                 // What the handler made of a body it could not read does not matter.
-                (_, Some(refusal)) => refusal.answer(form, &id),
+                (_, Some(refusal)) => with(shared, refusal.answer(form, &id)),
                 (Ok(response), None) => response,
-                (Err(Failure::Panic), None) => answer::internal(form, &id),
-                (Err(Failure::Time), None) => Refusal::HandlerTimeout.answer(form, &id),
+                (Err(Failure::Panic), None) => with(shared, answer::internal(form, &id)),
+                (Err(Failure::Time), None) => with(shared, Refusal::HandlerTimeout.answer(form, &id)),
             };
             (response, route.0.get().cloned())
         }
@@ -76,6 +77,19 @@ pub(super) async fn handle(
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Tracked::new(body, active)))
+}
+
+/// The fields that let a page of another origin read what the listener itself answers.
+fn shared(connection: &Connection, parts: &Parts) -> HeaderMap {
+    match &connection.server.sharing {
+        Some(rule) if parts.headers.contains_key(ORIGIN) => rule(&parts.uri, &parts.headers),
+        _ => HeaderMap::new(),
+    }
+}
+
+fn with(shared: HeaderMap, mut response: Response) -> Response {
+    response.headers_mut().extend(shared);
+    response
 }
 
 /// The limits that need no handler (`CONTRACT.md`: "limits → route, method → …").

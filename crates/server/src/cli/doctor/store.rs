@@ -64,8 +64,10 @@ pub(super) fn schema(report: &mut Report, data: &Path) -> bool {
             false
         }
         // One that is newer may still work: opening tells.
-        Ok(Schema { at, .. }) => {
-            report.ok(CHECK, format!("version {at}"));
+        Ok(Schema { at, known }) => {
+            if at <= known {
+                report.ok(CHECK, format!("version {at}"));
+            }
             true
         }
     }

@@ -358,7 +358,10 @@ fn rt_06_an_authenticated_client_gets_nothing_for_another_clients_token() {
     let wrong = post().basic(&id, "key_wrong_wrong_wrong").send();
     assert_eq!(wrong.field("www-authenticate"), Some("Basic realm=\"symbolon\", charset=\"UTF-8\""));
     wrong.oauth_error(401, "invalid_client");
+    // Nor for whoever only names another client.
+    let named = |id: &'static str| [form[0], form[1], ("client_id", id)];
+    server.post("/oauth/token").form(&named("other")).send().oauth_error(400, "invalid_grant");
     // It still works once, for whom it is.
-    server.refresh(&tokens.refresh).gives(200);
+    server.post("/oauth/token").form(&named("symbolon")).send().gives(200);
     server.refresh(&tokens.refresh).oauth_error(400, "invalid_grant");
 }

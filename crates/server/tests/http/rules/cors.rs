@@ -133,6 +133,29 @@ fn cs_17_preflights_are_answered_before_any_handler() {
     server.get("/v1/me").cookie(&cookie).send().gives(200);
 }
 
+/// What the listener refuses before the router has it can be read by a listed page as well. (Not what it refuses before it has the
+/// whole head: who asks stands in there.)
+#[test]
+fn cs_18_the_listeners_own_refusals_are_shared_alike() {
+    let server = server();
+    let token = server.tokens(&server.person("alice")).access;
+    let large = vec![b'x'; 70_000];
+    for (origin, expected) in [(APP, Some(APP)), (FOREIGN, None)] {
+        let post =
+            |path: &str| server.post(path).body("application/json", large.clone()).field("Origin", origin);
+        for answer in [
+            post("/v1/tokens").send().is(413),
+            post("/oauth/token").send().is(413),
+            server.request("TRACE", "/v1/me").bearer(&token).field("Origin", origin).send().is(405),
+        ] {
+            assert_eq!(allowed(&answer), expected, "{}", answer.comparable());
+            assert_eq!(answer.field("access-control-allow-credentials"), None);
+        }
+        // By cookie nothing is shared, whoever asks.
+        assert_eq!(allowed(&post("/v1/users").send().is(413)), None);
+    }
+}
+
 #[test]
 fn nobody_is_listed_by_default() {
     let server = TestServer::start();

@@ -95,7 +95,15 @@ fn by_bearer_it_is_403_whatever_else_is_wrong() {
         server.post(PATH).bearer(&token).json(json!({ "scope": "admin" })).send().problem(403, "forbidden");
         // The cookie beside it changes nothing: the bearer outranks it.
         server.post(PATH).bearer(&token).cookie(&cookie).json(json!({})).send().problem(403, "forbidden");
+        // BT: so it does in a form body.
+        let in_form = || server.post(PATH).form(&[("access_token", &token)]);
+        in_form().send().problem(403, "forbidden");
+        in_form().cookie(&cookie).same_origin().send().problem(403, "forbidden");
+        in_form().bearer(&token).send().problem(400, "invalid_request");
     }
+    let junk = || server.post(PATH).form(&[("access_token", "junk")]);
+    junk().send().problem(401, "invalid_token");
+    junk().cookie(&cookie).same_origin().send().problem(401, "invalid_token");
     server.post(PATH).json(json!({})).send().problem(401, "no_session");
     server.post(PATH).bearer("junk").json(json!({})).send().problem(401, "invalid_token");
 }
@@ -117,9 +125,7 @@ fn bodies_that_are_not_understood_are_refused() {
     for body in ["", "[]", "null", r#"{"scope":"read","scope":"write"}"#, "scope=read"] {
         post().body("application/json", body).send().problem(400, "invalid_request");
     }
-    for fields in
-        [vec![("scope", "read"), ("scope", "read")], vec![("lifetime", "1")], vec![("access_token", "x")]]
-    {
+    for fields in [vec![("scope", "read"), ("scope", "read")], vec![("lifetime", "1")]] {
         let status = post().form(&fields).send().status;
         assert!(matches!(status, 400), "{fields:?}: {status}");
     }
