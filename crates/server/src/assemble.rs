@@ -99,7 +99,13 @@ pub fn settings(config: &Config, issuer: &str) -> Result<Settings> {
             rotate_every: token.rotate_every,
             publish_before: token.publish_before,
         },
-        session: SessionSettings { idle: session.idle, absolute: session.absolute, fresh: session.fresh },
+        session: SessionSettings {
+            idle: session.idle,
+            absolute: session.absolute,
+            fresh: session.fresh,
+            limit: session.limit,
+        },
+        session_cache: session.cache,
         dpop: DpopSettings {
             nonces: config.dpop.nonces,
             nonce_key: config.dpop.nonce_key.as_deref().copied(),

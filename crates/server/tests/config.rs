@@ -64,6 +64,30 @@ fn defaults() -> Config {
     Given::default().good().config
 }
 
+/// NIST SP 800-63B-4 sections 2.1.3, 2.2.3 and 2.3.3.
+#[test]
+fn a_preset_bounds_every_login_and_lets_shorter_ones_be() {
+    let minute = Duration::from_secs(60);
+    for (preset, idle, absolute) in [
+        ("off", (7 * DAY, 14 * DAY), 30 * DAY),
+        ("aal1", (7 * DAY, 14 * DAY), 30 * DAY),
+        ("aal2", (60 * minute, 60 * minute), DAY),
+        ("aal3", (15 * minute, 15 * minute), DAY / 2),
+    ] {
+        let Config { session, token, .. } =
+            Given::file(&format!("[session]\npreset = \"{preset}\"")).good().config;
+        assert_eq!((session.idle, token.refresh_idle), idle, "{preset}");
+        assert_eq!((session.absolute, token.refresh_absolute), (absolute, absolute), "{preset}");
+        assert_eq!(token.access_life, 5 * minute, "{preset}");
+    }
+    let shorter = "[session]\npreset = \"aal2\"\nidle = \"5m\"\nabsolute = \"1h\"";
+    let session = Given::file(shorter).good().config.session;
+    assert_eq!((session.idle, session.absolute), (5 * minute, 60 * minute));
+    let given = Given::default().env("SYMBOLON_SESSION_PRESET", "aal3");
+    let shown = given.good().provenance.entry("session.idle").unwrap().value.clone();
+    assert_eq!(shown, "\"15m\"", "config show says what holds");
+}
+
 #[test]
 fn defaults_are_those_of_the_design() {
     let c = defaults();
@@ -85,6 +109,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!((t.refresh_idle, t.refresh_absolute), (14 * DAY, 30 * DAY));
     assert_eq!((t.rotate_every, t.publish_before), (90 * DAY, DAY));
     assert_eq!((c.session.idle, c.session.absolute, c.session.fresh), (7 * DAY, 30 * DAY, s(300)));
+    assert_eq!((c.session.limit, c.session.cache), (None, 1_000_000));
     assert_eq!(c.cookie.name, "symbolon");
     assert!(c.csrf.trusted_origins.is_empty() && c.cors.origins.is_empty());
     assert!(c.bearer.body && !c.bearer.query && !c.logout.clear_site_data);
@@ -298,6 +323,18 @@ fn some_values_make_no_sense_however_they_are_spelled() {
         ("[token]\nalgorithm = \"es256\"", ["token.algorithm", "ES256"]),
         ("[token]\nrotate_every = \"12h\"", ["token.publish_before", "token.rotate_every"]),
         ("[session]\nidle = \"31d\"", ["session.idle", "session.absolute"]),
+        ("[session]\npreset = \"aal4\"", ["session.preset", "\"aal3\""]),
+        ("[session]\npreset = \"aal2\"\nabsolute = \"25h\"", ["session.absolute", "session.preset"]),
+        ("[session]\npreset = \"aal2\"\nidle = \"61m\"", ["session.idle", "session.preset"]),
+        (
+            "[session]\npreset = \"aal3\"\n[token]\nrefresh_idle = \"16m\"",
+            ["token.refresh_idle", "session.preset"],
+        ),
+        (
+            "[session]\npreset = \"aal3\"\n[token]\nrefresh_absolute = \"13h\"",
+            ["token.refresh_absolute", "12h"],
+        ),
+        ("[session]\npreset = \"aal3\"\n[token]\naccess_life = \"16m\"", ["token.access_life", "15m"]),
         ("[cookie]\nname = \"__Host-x\"", ["cookie.name", "prefix"]),
         ("[cookie]\nname = \"a b\"", ["cookie.name", "letters"]),
         ("[csrf]\ntrusted_origins = [\"https://a.example/\"]", ["csrf.trusted_origins", "slash"]),

@@ -1,7 +1,7 @@
 //! Every number and name that an operator may set, with the defaults of the house. Floors and ceilings are the configuration's
 //! business; here a value is taken as it comes.
 
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroUsize, time::Duration};
 
 use symbolon_token::Algorithm;
 
@@ -96,6 +96,8 @@ pub struct SessionSettings {
     pub absolute: Duration,
     /// How old a login may be to count as fresh.
     pub fresh: Duration,
+    /// How many logins of a user may live at once, by cookie and by token with refresh; the oldest end for a new one. `None`: any number.
+    pub limit: Option<NonZeroUsize>,
 }
 
 /// Throttling. A shared peer (an unlisted proxy, as it seems) is charged as one address with `shared_factor` times the limits.
@@ -140,6 +142,7 @@ impl Default for SessionSettings {
             idle: Duration::from_secs(7 * DAY),
             absolute: Duration::from_secs(30 * DAY),
             fresh: Duration::from_secs(5 * MINUTE),
+            limit: None,
         }
     }
 }

@@ -52,7 +52,7 @@ pub use network::Network;
 pub use origin::{Issuer, Origin};
 pub use password::Password;
 pub use server::Server;
-pub use session::Session;
+pub use session::{Preset, Session};
 pub use source::{Entry, Provenance, Source};
 pub use store::{Store, StoreUrl};
 pub use telemetry::{LogFormat, LogLevel, Telemetry};
@@ -221,14 +221,8 @@ pub fn load_from(
     let server = server::read(r);
     let store = store::read(r);
     let mut token = token::read(r);
-    token.refresh_idle = session::capped(
-        r,
-        "token.refresh_idle",
-        token.refresh_idle,
-        "token.refresh_absolute",
-        token.refresh_absolute,
-    );
-    let session = session::read(r);
+    let mut session = session::read(r);
+    session::hold(r, &mut session, &mut token);
     let cookie = cookie::read(r);
     let csrf = csrf::read(r);
     let cors = cors::read(r);

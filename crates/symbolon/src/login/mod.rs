@@ -19,7 +19,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     revocation::Ending,
     session::{Issued, device, mint::Start},
-    store::{Amr, Condition, CredentialRow, End, LoginRow, Outcome, SessionRow, UserRow, rules::ended},
+    store::{
+        Amr, Condition, CredentialRow, End, Limit, LoginRow, Outcome, SessionRow, UserRow, rules::ended,
+    },
     token::issue::{TokenAnswer, Wish},
     user::identifier::Identifier,
 };
@@ -238,8 +240,16 @@ impl Symbolon {
         if let Some(session) = &session {
             event = event.session(session.id);
         }
-        let mut ending = Ending::nothing(event).on(condition).minting(session);
+        let mut ending = Ending::nothing(event).on(condition);
         ending.refunds = refunds;
+        if let (Some(most), Some(_)) = (self.settings().session.limit, &session) {
+            // Whether a session lives is read off its row: activity that waits belongs there first.
+            self.flush_touches().await?;
+            let event = Event::new("session_ended", Actor::User(user), Some(&caller.address)).user(user);
+            let audit = self.audit_row(event.with("by", "limit"), began);
+            ending.limit = Some(Limit { most: most.get(), audit });
+        }
+        let mut ending = ending.minting(session);
         if let Some(over) = over {
             ending.end = Some(End::Session { id: over.id, owner: None });
             let event = Event::new("session_ended", Actor::User(user), Some(&caller.address));

@@ -8,7 +8,7 @@ use crate::{
     Symbolon,
     audit::Event,
     error::{Error, ErrorKind, Result},
-    store::{Condition, Done, End, Outcome, Refund, Rekey, SessionRow, Transition},
+    store::{Condition, Done, End, Limit, Outcome, Refund, Rekey, SessionRow, Transition},
 };
 
 /// What shall end, what is minted in its place, and on what condition.
@@ -17,6 +17,7 @@ pub struct Ending<'a> {
     pub(crate) condition: Option<Condition>,
     pub(crate) mint: Option<SessionRow>,
     pub(crate) password: Option<(uuid::Uuid, String)>,
+    pub(crate) limit: Option<Limit>,
     pub(crate) refunds: Vec<Refund>,
     pub(crate) rekey: Option<Rekey>,
     pub(crate) events: Vec<Event<'a>>,
@@ -37,6 +38,7 @@ impl<'a> Ending<'a> {
             condition: None,
             mint: None,
             password: None,
+            limit: None,
             refunds: Vec::new(),
             rekey: None,
             events: vec![event],
@@ -73,7 +75,7 @@ impl Symbolon {
 
     /// [`Symbolon::end`] at a time of the caller's, with the outcome as it is: a login starts again when it is stale.
     pub(crate) async fn transition(&self, ending: Ending<'_>, at: Timestamp) -> Result<Outcome> {
-        let Ending { end, condition, mint, password, refunds, rekey, events } = ending;
+        let Ending { end, condition, mint, password, limit, refunds, rekey, events } = ending;
         let outcome = self
             .store()
             .transact(Transition {
@@ -81,6 +83,7 @@ impl Symbolon {
                 end,
                 password,
                 mint,
+                limit,
                 refunds,
                 rekey,
                 at,

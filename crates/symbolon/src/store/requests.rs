@@ -107,6 +107,17 @@ pub struct Rekey {
     pub ends_sessions: bool,
 }
 
+/// A limit of logins: what is live of the minted session's user, grants apart, is at most `most` with the minted one. The oldest beyond
+/// it end in the same transaction, each with its entry in the log. Where transactions run side by side, two mints with a limit for one
+/// user must not: they take the user's row for themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    /// Logins at most; at least one, the minted.
+    pub most: usize,
+    /// The audit row that goes with it when something ended: [`rules::crowded_out_row`](super::rules::crowded_out_row) names what.
+    pub audit: AuditRow,
+}
+
 /// The one write that ends or mints: everything in it happens in one transaction, or nothing does.
 #[derive(Clone)]
 pub struct Transition {
@@ -119,6 +130,8 @@ pub struct Transition {
     /// The session to mint, for the condition's user. Its generation becomes the user's, after `end`. When `end` is the
     /// condition's predecessor, the children of that move to it.
     pub mint: Option<SessionRow>,
+    /// How many logins the user may have with the minted one; the oldest beyond it end.
+    pub limit: Option<Limit>,
     /// Throttle counters that this success clears or lowers.
     pub refunds: Vec<Refund>,
     /// Another master key.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use symbolon_token::Timestamp;
+use uuid::Uuid;
 
 use super::{
-    Charged, ClientRow, Condition, Counter, End, LoginRow, PurgeBefore, Result, SessionRow, SessionWithUser,
-    StoreError, ThrottleRule, TokenRef, Transition, UserRow,
+    AuditRow, Charged, ClientRow, Condition, Counter, End, Kind, Limit, LoginRow, PurgeBefore, Result,
+    SessionRow, SessionWithUser, StoreError, ThrottleRule, TokenRef, Transition, UserRow,
 };
 
 /// How long the row of a guard stays when its lease is over.
@@ -55,7 +56,7 @@ pub fn holds(
 
 /// The session whose children move to the minted one: a predecessor that ends as its successor is minted. A session that only
 /// stands surety (for a grant, say) keeps them.
-pub fn succeeded(transition: &Transition) -> Option<uuid::Uuid> {
+pub fn succeeded(transition: &Transition) -> Option<Uuid> {
     let predecessor = transition.condition.as_ref()?.predecessor?;
     match transition.end {
         Some(End::Session { id, .. }) if id == predecessor && transition.mint.is_some() => Some(predecessor),
@@ -73,6 +74,23 @@ pub fn stands(token: &TokenRef, user: Option<&UserRow>, session: Option<&Option<
     let session = session
         .is_none_or(|found| found.as_ref().is_some_and(|row| row.session.user == token.user && !ended(row)));
     session && user.is_some_and(|user| !user.disabled && user.generation == token.generation)
+}
+
+/// The sessions that a mint crowds out, of those `live`, newest first: all logins but as many of the newest as leave room for the
+/// minted one. A grant is no login: a job must not end because its user logged in somewhere.
+pub fn crowded_out(live: &[SessionRow], limit: &Limit) -> Vec<Uuid> {
+    let logins = live.iter().filter(|row| row.kind != Kind::Grant);
+    logins.skip(limit.most.saturating_sub(1)).map(|row| row.id).collect()
+}
+
+/// The audit row of what was crowded out; `None` when nothing was.
+pub fn crowded_out_row(limit: &Limit, ended: &[Uuid]) -> Option<AuditRow> {
+    let (first, others) = ended.split_first()?;
+    let mut row = AuditRow { session: Some(*first), ..limit.audit.clone() };
+    if !others.is_empty() {
+        row.detail.insert("others".into(), others.iter().map(Uuid::to_string).collect());
+    }
+    Some(row)
 }
 
 /// Whether activity at `seen` counts: the session was not ended, had not run out then, and no later activity is known.

@@ -163,6 +163,7 @@ async fn lg_01_debug_shows_no_secret(world: World) {
         end: None,
         password: Some((credential.id, credential.data.clone())),
         mint: Some(row.session.clone()),
+        limit: None,
         refunds: Vec::new(),
         rekey: None,
         at: world.now(),

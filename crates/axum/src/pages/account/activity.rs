@@ -28,6 +28,9 @@ fn said(event: &str, carrier: &str, by: &str) -> (String, bool) {
         "login_failed" => ("Wrong password", true),
         "logout" => ("Logged out", false),
         "session_ended" if by == "login" => ("A new login took the place of this device’s last one", false),
+        "session_ended" if by == "limit" => {
+            ("The oldest login ended, because there were too many at once", false)
+        }
         "session_ended" => ("Ended a login", false),
         "token_ended" => ("Ended an access token", false),
         "others_ended" => ("Ended all other logins", false),

@@ -1,5 +1,7 @@
 //! The conditional mint: logins and renewals.
 
+use symbolon_token::Ended;
+
 use super::{Someone, World, at, promises, session_row, transition};
 use crate::store::*;
 
@@ -15,6 +17,7 @@ promises! {
     a_renewal_that_ends_everything_leaves_the_successor_alone,
     a_new_password_raises_the_version,
     a_login_ends_the_presented_session_in_one_step,
+    a_limited_mint_ends_the_oldest_logins_and_no_grant,
     a_refused_mint_refunds_nothing,
 }
 
@@ -271,6 +274,47 @@ async fn a_login_ends_the_presented_session_in_one_step(world: World) {
     let done = world.done(login(End::Session { id: presented.id, owner: None }).await).await;
     assert_eq!(done.ended, Some(presented.clone()));
     assert!(world.lives(&session, at(1)).await && !world.lives(&presented, at(1)).await);
+}
+
+async fn a_limited_mint_ends_the_oldest_logins_and_no_grant(world: World) {
+    let (ann, bob) = (world.user("ann").await, world.user("bob").await);
+    let others = world.mint(&bob).await;
+    let mut logins = Vec::new();
+    for kind in [Kind::Browser, Kind::Grant, Kind::Token, Kind::Browser, Kind::Browser] {
+        let row = SessionRow { kind, ..world.new_session(&ann, at(0)) };
+        logins.push(world.mint_row(&ann, row).await);
+    }
+    let [oldest, grant, second, ran_out, newest] = logins.try_into().unwrap();
+    let run_out = Touch { session: ran_out.id, seen: at(1), idle_expires_at: at(5) };
+    world.store.touch(vec![run_out]).await.unwrap();
+
+    let audit = AuditRow { user: Some(ann.id), ..world.audit_row("session_ended", at(9)) };
+    let limited = async |most, audit: &AuditRow| {
+        let condition = Some(world.condition(&ann).await);
+        let limit = Some(Limit { most, audit: audit.clone() });
+        Transition { condition, limit, mint: Some(world.new_session(&ann, at(9))), ..transition(at(9)) }
+    };
+    let roomy = limited(4, &audit).await;
+    let fourth = roomy.mint.clone().unwrap();
+    assert_eq!(world.done(roomy).await.entries, [], "three live, the fourth has room");
+    assert!(!world.store.audit(None, None, 9).await.unwrap().contains(&audit), "and nothing is said");
+
+    let crowding = limited(2, &audit).await;
+    let minted = crowding.mint.clone().unwrap();
+    let done = world.done(crowding).await;
+    let ended: Vec<_> = done.entries.iter().map(|entry| entry.what).collect();
+    let crowded_out = [newest.id, second.id, oldest.id];
+    assert_eq!(ended, crowded_out.map(Ended::Session), "all that live but the newest one and the minted");
+    assert_eq!(world.told(), done.entries);
+    for (row, lives) in
+        [(&oldest, false), (&second, false), (&newest, false), (&grant, true), (&others, true)]
+    {
+        assert_eq!(world.lives(row, at(9)).await, lives, "{:?}", row.id);
+    }
+    assert!(world.lives(&fourth, at(9)).await && world.lives(&minted, at(9)).await);
+    let said = world.store.audit(Some(ann.id), None, 1).await.unwrap().remove(0);
+    assert_eq!((said.id, said.session), (audit.id, Some(newest.id)));
+    assert_eq!(said.detail["others"], serde_json::json!([second.id, oldest.id]));
 }
 
 async fn a_refused_mint_refunds_nothing(world: World) {

@@ -20,7 +20,7 @@ mod users;
 mod visible;
 mod world;
 
-pub(in crate::store) use world::session_row;
+pub(crate) use world::session_row;
 use world::{Someone, World, at, transition};
 
 /// One test per store of each promise in a file.

@@ -90,6 +90,7 @@ pub(super) struct Step {
     pub(super) end: Option<Ending>,
     pub(super) password: bool,
     pub(super) mint: Option<Mint>,
+    pub(super) limit: Option<usize>,
     pub(super) refunds: Vec<Back>,
 }
 
@@ -196,14 +197,16 @@ fn step() -> impl Strategy<Value = Step> {
         option::of(ending()),
         prop::bool::weighted(0.2),
         option::weighted(0.7, mint()),
+        option::weighted(0.2, 0..4_usize),
         vec(back(), 0..2),
     )
-        .prop_map(|(user, condition, end, password, mint, refunds)| Step {
+        .prop_map(|(user, condition, end, password, mint, limit, refunds)| Step {
             user,
             condition,
             end,
             password,
             mint,
+            limit,
             refunds,
         })
 }

@@ -15,6 +15,7 @@ promises! {
     everything_ends_against_logins_and_renewals,
     one_refresh_moves_the_chain_for_all,
     a_refresh_against_an_ending_never_outlives_it,
+    ck_19_twenty_logins_at_once_keep_to_the_limit,
     parallel_charges_are_exact,
     st_21_activity_against_an_ending_revives_nothing,
     st_22_fifty_writers_at_once_are_all_counted,
@@ -155,6 +156,32 @@ async fn a_refresh_against_an_ending_never_outlives_it(world: World) {
             [Box::pin(refresh), Box::pin(async move { drop(ending.await) })];
         at_once(&world, racers).await;
         assert!(!world.lives(&session, at(1)).await);
+    }
+}
+
+async fn ck_19_twenty_logins_at_once_keep_to_the_limit(world: World) {
+    const MOST: usize = 3;
+    let world = Arc::new(world);
+    let ann = world.user("ann").await;
+    for _ in 0..ROUNDS {
+        let condition = Some(world.condition(&ann).await);
+        let logins: Vec<_> = (0..20)
+            .map(|_| {
+                let limit = Some(Limit { most: MOST, audit: world.audit_row("session_ended", at(1)) });
+                let (condition, mint) = (condition.clone(), Some(world.new_session(&ann, at(1))));
+                let store = Arc::clone(&world.store);
+                async move {
+                    let login = Transition { condition, mint, limit, ..transition(at(1)) };
+                    let outcome = store.transact(login).await.unwrap();
+                    (outcome, store.sessions_of(ann.id, at(1)).await.unwrap().len())
+                }
+            })
+            .collect();
+        for (outcome, live) in at_once(&world, logins).await {
+            assert!(matches!(outcome, Outcome::Done(_)), "a limit refuses nobody: {outcome:?}");
+            assert!(live <= MOST, "{live} live at once");
+        }
+        assert_eq!(world.store.sessions_of(ann.id, at(1)).await.unwrap().len(), MOST);
     }
 }
 

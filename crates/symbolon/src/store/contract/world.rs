@@ -43,6 +43,7 @@ pub(super) fn transition(now: Timestamp) -> Transition {
         end: None,
         password: None,
         mint: None,
+        limit: None,
         refunds: Vec::new(),
         rekey: None,
         at: now,
@@ -52,7 +53,7 @@ pub(super) fn transition(now: Timestamp) -> Transition {
 }
 
 /// A browser's session of a day, idle after an hour.
-pub(in crate::store) fn session_row(id: Uuid, user: Uuid, now: Timestamp) -> SessionRow {
+pub(crate) fn session_row(id: Uuid, user: Uuid, now: Timestamp) -> SessionRow {
     let later = |secs: i64| Timestamp::from_millis(now.as_millis() + secs * 1000);
     SessionRow {
         id,

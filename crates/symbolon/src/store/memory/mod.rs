@@ -101,11 +101,7 @@ impl Store for MemoryStore {
     }
 
     async fn sessions_of(&self, user: Uuid, now: Timestamp) -> Result<Vec<SessionRow>> {
-        let state = self.lock();
-        let of_user = state.sessions.values().rev().filter(|session| session.user == user);
-        let live =
-            of_user.filter_map(|session| state.session_with_user(session.id)).filter(|row| row.live(now));
-        Ok(live.map(|row| row.session).collect())
+        Ok(self.lock().sessions_of(user, now))
     }
 
     async fn stands(&self, token: TokenRef) -> Result<bool> {

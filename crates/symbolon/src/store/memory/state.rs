@@ -81,6 +81,13 @@ impl State {
         Some(SessionWithUser { session, user })
     }
 
+    pub(super) fn sessions_of(&self, user: Uuid, now: Timestamp) -> Vec<SessionRow> {
+        let of_user = self.sessions.values().rev().filter(|session| session.user == user);
+        let live =
+            of_user.filter_map(|session| self.session_with_user(session.id)).filter(|row| row.live(now));
+        live.map(|row| row.session).collect()
+    }
+
     pub(super) fn login(&self, user: Uuid) -> Option<LoginRow> {
         Some(LoginRow {
             user: self.users.get(&user)?.clone(),
@@ -203,7 +210,8 @@ impl State {
     pub(super) fn transact(&mut self, transition: Transition, entries: &mut Vec<Entry>) -> Write<Outcome> {
         rules::sound(&transition)?;
         let succeeded = rules::succeeded(&transition);
-        let Transition { condition, end, password, mint, refunds, rekey, at, forget_at, audit } = transition;
+        let Transition { condition, end, password, mint, limit, refunds, rekey, at, forget_at, audit } =
+            transition;
         if let Some(condition) = &condition {
             let login = self.login(condition.user);
             let predecessor = condition.predecessor.and_then(|id| self.session_with_user(id));
@@ -235,6 +243,15 @@ impl State {
             let Some(user) = self.users.get(&session.user) else { return Ok((false, Outcome::Stale)) };
             session.generation = user.generation;
             generation = Some(user.generation);
+            if let Some(limit) = &limit {
+                let crowded_out = rules::crowded_out(&self.sessions_of(session.user, at), limit);
+                for id in &crowded_out {
+                    if let Found::Ended(what, _) = self.end(&End::Session { id: *id, owner: None }, at) {
+                        self.append(what, forget_at, entries);
+                    }
+                }
+                self.record(rules::crowded_out_row(limit, &crowded_out).into_iter().collect())?;
+            }
             for child in
                 self.sessions.values_mut().filter(|child| succeeded.is_some() && child.parent == succeeded)
             {

@@ -2,6 +2,7 @@
 
 mod check;
 mod fill;
+mod limit;
 mod misses;
 mod renewal;
 mod renewal_race;

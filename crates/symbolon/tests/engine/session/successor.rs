@@ -29,6 +29,7 @@ pub(crate) async fn plant(world: &World, condition: Condition, row: SessionRow) 
         end: None,
         password: None,
         mint: Some(row),
+        limit: None,
         refunds: Vec::new(),
         rekey: None,
         at: world.now(),

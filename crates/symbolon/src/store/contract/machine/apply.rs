@@ -189,7 +189,7 @@ impl Machine {
     }
 
     async fn transition(&mut self, step: Step) -> Transition {
-        let Step { user, condition, end, password, mint, refunds } = step;
+        let Step { user, condition, end, password, mint, limit, refunds } = step;
         let login = self.login(user).await;
         let user = self.user(user);
         let live = self.memory.sessions_of(user, self.now).await.unwrap();
@@ -222,9 +222,10 @@ impl Machine {
                 ..session
             }
         });
+        let limit = limit.map(|most| Limit { most, audit: self.audit_row() });
         let refunds = refunds.iter().map(refund).collect();
         let audit = vec![self.audit_row()];
-        Transition { condition, end, password, mint, refunds, audit, ..transition(self.now) }
+        Transition { condition, end, password, mint, limit, refunds, audit, ..transition(self.now) }
     }
 
     fn condition(

@@ -80,7 +80,7 @@ pub(in crate::store::sqlite) fn transact(
     transition: &Transition,
     entries: &mut Vec<Entry>,
 ) -> Write<Outcome> {
-    let Transition { condition, end: what, password, mint, refunds, rekey, at, forget_at, audit } =
+    let Transition { condition, end: what, password, mint, limit, refunds, rekey, at, forget_at, audit } =
         transition;
     if let Some(condition) = condition
         && !holds(sql, condition, *at)?
@@ -117,6 +117,18 @@ pub(in crate::store::sqlite) fn transact(
         if let Some(predecessor) = rules::succeeded(transition) {
             sql.prepare_cached("UPDATE sessions SET parent = ?2 WHERE parent = ?1")?
                 .execute([predecessor.as_bytes(), session.id.as_bytes()])?;
+        }
+        if let Some(limit) = limit {
+            // Before the mint: it stands for itself.
+            let crowded_out = rules::crowded_out(&read::sessions_of(sql, session.user, *at)?, limit);
+            for id in &crowded_out {
+                if let Found::Ended(what, _) = end(sql, &End::Session { id: *id, owner: None }, *at)? {
+                    append(sql, what, *forget_at, entries)?;
+                }
+            }
+            if let Some(row) = rules::crowded_out_row(limit, &crowded_out) {
+                add_audit(sql, &row)?;
+            }
         }
         insert(sql, session, user.generation)?;
     }
