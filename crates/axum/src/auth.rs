@@ -210,7 +210,7 @@ fn by_cookie(session: &CheckedSession) -> Identity {
             Kind::Grant => SessionKind::Grant,
         }),
         via: Via::Cookie,
-        amr: Arc::clone(session.amr()),
+        amr: session.amr(),
         auth_time: session.auth_time(),
         expires_at: session.expires_at(),
         idle_expires_at: Some(session.idle_expires_at()),

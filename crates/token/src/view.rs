@@ -11,10 +11,11 @@
 //! watermark before anybody can fill a cache again. A `key` entry is never forgotten.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use uuid::Uuid;
 
+use crate::marks::{Id, Marks};
+use crate::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{AccessClaims, Kid, Timestamp};
 
 /// What an entry of the revocation log ends.
@@ -92,7 +93,11 @@ struct Inner {
 /// The set of what is dead. Many readers, one writer; cheap to ask, and the answer to a question asked after
 /// `apply` returned includes what was applied.
 #[derive(Default)]
-pub struct View(RwLock<Inner>);
+pub struct View {
+    inner: RwLock<Inner>,
+    /// Ids that `inner` may hold: what is not among them is not dead, and that is nearly everything.
+    marks: Marks,
+}
 
 impl View {
     /// An empty view: nothing applied, number 0.
@@ -104,7 +109,7 @@ impl View {
     /// this very process, below whose number entries of others may still be missing (rule 3, F5).
     pub fn apply(&self, entries: &[Entry]) {
         let mut inner = self.write();
-        entries.iter().for_each(|entry| inner.add(entry));
+        entries.iter().for_each(|entry| self.add(&mut inner, entry));
     }
 
     /// Adds entries that were read from the log without gaps after [`View::last_seq`], then moves it to the
@@ -112,7 +117,7 @@ impl View {
     pub fn apply_log(&self, entries: &[Entry]) {
         let mut inner = self.write();
         for entry in entries {
-            inner.add(entry);
+            self.add(&mut inner, entry);
             inner.last_seq = inner.last_seq.max(entry.seq);
         }
     }
@@ -124,26 +129,30 @@ impl View {
 
     /// Whether an entry names this session.
     pub fn session_ended(&self, session: Uuid) -> bool {
-        self.read().sessions.contains_key(&session)
+        self.marks.has_any([session.as_bytes()]) && self.read().sessions.contains_key(&session)
     }
 
     /// Whether this generation of the user is dead.
     pub fn user_ended(&self, user: Uuid, generation: u64) -> bool {
-        self.read().user_ended(user, generation)
+        self.marks.has_any([user.as_bytes()]) && self.read().user_ended(user, generation)
     }
 
     /// Whether an entry names this token.
     pub fn token_ended(&self, jti: Uuid) -> bool {
-        self.read().tokens.contains_key(&jti)
+        self.marks.has_any([jti.as_bytes()]) && self.read().tokens.contains_key(&jti)
     }
 
     /// Whether an entry names this key.
     pub fn key_ended(&self, kid: &Kid) -> bool {
-        self.read().keys.contains(kid)
+        self.marks.has_any([kid.as_bytes()]) && self.read().keys.contains(kid)
     }
 
     /// Whether a token is dead in any way: its key, itself, its session, or its user's generation.
     pub fn ends_token(&self, claims: &AccessClaims, kid: &Kid) -> bool {
+        let ids = [kid.as_bytes(), claims.jti.as_bytes(), claims.sub.as_bytes()];
+        if !self.marks.has_any(ids.into_iter().chain(claims.sid.as_ref().map(Uuid::as_bytes))) {
+            return false;
+        }
         let inner = self.read();
         inner.keys.contains(kid)
             || inner.tokens.contains_key(&claims.jti)
@@ -198,6 +207,7 @@ impl View {
         tokens.retain(|_, mark| keep(mark));
         sessions.retain(|_, mark| keep(mark));
         users.retain(|_, user| keep(&user.mark));
+        self.remake_marks(&inner);
     }
 
     /// The log was trimmed up to and including `floor`, above [`View::last_seq`] (F8): what was ended in
@@ -212,8 +222,7 @@ impl View {
 
     /// How many ids are remembered.
     pub fn len(&self) -> usize {
-        let inner = self.read();
-        inner.tokens.len() + inner.sessions.len() + inner.users.len() + inner.keys.len()
+        self.read().len()
     }
 
     /// Whether nothing is remembered.
@@ -221,14 +230,32 @@ impl View {
         self.len() == 0
     }
 
+    fn add(&self, inner: &mut Inner, entry: &Entry) {
+        inner.add(entry);
+        let id = match &entry.what {
+            Ended::Token(id) | Ended::Session(id) | Ended::User { id, .. } | Ended::Changed(id) => {
+                id.as_bytes()
+            }
+            Ended::Key(kid) => kid.as_bytes(),
+        };
+        if !self.marks.mark(id, inner.len()) {
+            self.remake_marks(inner);
+        }
+    }
+
+    fn remake_marks(&self, inner: &Inner) {
+        let (len, ids) = inner.ids();
+        self.marks.remake(len, ids);
+    }
+
     // A reader that panics inside `insert` does not poison, and no writer panics between two changes that
     // belong together: a poisoned lock still guards a consistent set.
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -250,6 +277,17 @@ impl Inner {
                 self.keys.insert(kid);
             }
         }
+    }
+
+    /// How many ids are remembered, and which.
+    fn ids(&self) -> (usize, impl Iterator<Item = &Id>) {
+        let Self { tokens, sessions, users, keys, .. } = self;
+        let ids = tokens.keys().chain(sessions.keys()).chain(users.keys()).map(Uuid::as_bytes);
+        (self.len(), ids.chain(keys.iter().map(Kid::as_bytes)))
+    }
+
+    fn len(&self) -> usize {
+        self.tokens.len() + self.sessions.len() + self.users.len() + self.keys.len()
     }
 
     fn add_user(&mut self, id: Uuid, mark: Mark, generation: Option<u64>) {
@@ -296,6 +334,37 @@ mod tests {
         assert!(view.user_ended(A, 0) && view.user_ended(A, 4) && !view.user_ended(A, 5));
         assert!(!view.user_ended(B, 0), "a change ends nothing");
         assert_eq!(view.len(), 4);
+    }
+
+    /// More than the smallest set has room for, forgotten and applied again; whatever is remembered is found, and the rest is not.
+    #[test]
+    fn no_number_of_entries_hides_one() {
+        let id = |number: u32| {
+            Uuid::from_u128(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+        };
+        let view = View::new();
+        let until = |number, forget_at| Entry {
+            seq: u64::from(number),
+            what: Ended::Session(id(number)),
+            forget_at: Some(forget_at),
+        };
+        for number in 1..20_000 {
+            view.apply_log(&[until(number, if number % 3 == 0 { 50 } else { 100 })]);
+            assert!(view.session_ended(id(number)) && !view.token_ended(id(number)));
+        }
+        let all = |found: &dyn Fn(u32) -> bool| {
+            (1..20_000).all(|number| view.session_ended(id(number)) == found(number))
+        };
+        assert!(all(&|_| true));
+        assert!((20_000..40_000).all(|number| !view.session_ended(id(number))));
+        view.forget(Timestamp::from_secs(60));
+        assert!(all(&|number| number % 3 != 0), "what is forgotten, and nothing else");
+        view.apply(&[until(3, 100)]);
+        assert!(view.session_ended(id(3)));
+        view.apply(&[Entry { what: Ended::User { id: id(6), generation: 2 }, ..until(6, 100) }]);
+        assert!(view.user_ended(id(6), 2) && !view.user_ended(id(6), 3) && !view.session_ended(id(6)));
+        view.forget(Timestamp::from_secs(101));
+        assert!(view.is_empty() && all(&|_| false));
     }
 
     #[test]

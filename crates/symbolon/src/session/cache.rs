@@ -9,44 +9,54 @@ use std::{
     },
 };
 
-use quick_cache::{UnitWeighter, sync::Cache};
+use quick_cache::{OptionsBuilder, UnitWeighter, sync::Cache};
 use symbolon_token::{Amr, Timestamp};
 use uuid::Uuid;
 
-use crate::store::{Kind, SessionRow};
+use crate::store::SessionRow;
 
-/// A live session as it was read from the store, with its activity since.
+/// A live session as it was read from the store, with its activity since. A million of them are kept: what follows from something else is
+/// not in it, its id least of all, which is the key.
 pub(crate) struct CachedSession {
-    pub(crate) id: Uuid,
     pub(crate) user: Uuid,
     pub(crate) generation: u64,
-    pub(crate) kind: Kind,
     pub(crate) secret_hash: [u8; 32],
-    /// The installation's epoch of the MAC that its cookie was found genuine by.
-    pub(crate) epoch: u32,
-    pub(crate) amr: Arc<[Amr]>,
     pub(crate) auth_time: Timestamp,
     pub(crate) expires_at: Timestamp,
     last_seen: AtomicI64,
     idle_expires_at: AtomicI64,
+    /// What was proven, where that is more than a password at `auth_time`.
+    proven: Option<Box<Arc<[Amr]>>>,
+    /// The installation's epoch of the MAC that its cookie was found genuine by.
+    pub(crate) epoch: u32,
 }
+
+/// RFC 8176.
+const PASSWORD: &str = "pwd";
 
 impl CachedSession {
     pub(crate) fn of(row: &SessionRow, secret_hash: [u8; 32], epoch: u32) -> Self {
+        let alone =
+            matches!(&*row.amr, [only] if only.method == PASSWORD && only.at == row.auth_time.as_millis());
         let amr =
             row.amr.iter().map(|amr| Amr { method: amr.method.clone(), at: Timestamp::from_millis(amr.at) });
         Self {
-            id: row.id,
             user: row.user,
             generation: row.generation,
-            kind: row.kind,
             secret_hash,
-            epoch,
-            amr: amr.collect(),
             auth_time: row.auth_time,
             expires_at: row.expires_at,
             last_seen: AtomicI64::new(row.last_seen.as_millis()),
             idle_expires_at: AtomicI64::new(row.idle_expires_at.as_millis()),
+            proven: (!alone).then(|| Box::new(amr.collect())),
+            epoch,
+        }
+    }
+
+    pub(crate) fn amr(&self) -> Arc<[Amr]> {
+        match &self.proven {
+            Some(proven) => Arc::clone(proven),
+            None => Arc::from([Amr { method: PASSWORD.into(), at: self.auth_time }]),
         }
     }
 
@@ -90,23 +100,26 @@ pub(crate) struct SessionCache(Cache<Uuid, Arc<CachedSession>, UnitWeighter, Bui
 impl SessionCache {
     pub(crate) fn new(capacity: usize) -> Self {
         let weight = u64::try_from(capacity).unwrap_or(u64::MAX);
-        // Room is taken as it is needed: an idle server stays small.
-        let cache = Cache::with(
-            1024.min(capacity),
-            weight,
-            UnitWeighter,
-            BuildHasherDefault::default(),
-            Default::default(),
-        );
-        Self(cache)
+        // Room is taken as it is needed: an idle server stays small. Not even two threads shall often meet at one lock. Of a session that
+        // was pushed out its hash is remembered, which says at its return that it belongs to the kept ones: of some, not of half as many
+        // as are kept, for each takes as much as a third of a session.
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(2048.min(capacity))
+            .weight_capacity(weight)
+            .shards(64)
+            .ghost_allocation(0.1)
+            .build();
+        // Every one of them is given.
+        let options = options.unwrap_or_else(|_| unreachable!("a cache without its options"));
+        Self(Cache::with_options(options, UnitWeighter, BuildHasherDefault::default(), Default::default()))
     }
 
     pub(crate) fn get(&self, id: Uuid) -> Option<Arc<CachedSession>> {
         self.0.get(&id)
     }
 
-    pub(crate) fn insert(&self, session: Arc<CachedSession>) {
-        self.0.insert(session.id, session);
+    pub(crate) fn insert(&self, id: Uuid, session: Arc<CachedSession>) {
+        self.0.insert(id, session);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -122,5 +135,85 @@ impl SessionCache {
         self.0.retain(|_, session| {
             ended.get(&session.user).is_none_or(|generation| session.generation > *generation)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::session_row;
+
+    /// As they are in life: time in front, chance behind.
+    fn id(number: u64) -> Uuid {
+        let tail = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.rotate_left(32);
+        Uuid::from_u64_pair(number << 16 | 0x7000, tail | 1 << 63)
+    }
+
+    fn session(number: u64) -> Arc<CachedSession> {
+        let row = session_row(id(number), id(number + 1), Timestamp::from_secs(1_700_000_000));
+        Arc::new(CachedSession::of(&row, [7; 32], 1))
+    }
+
+    /// The bound of the design: 200 bytes for each of a million, all told. Counted is what is asked of the allocator; what that adds of its
+    /// own is taken for 16 bytes each.
+    #[test]
+    fn a_million_sessions_take_at_most_200_bytes_each() {
+        const SESSIONS: usize = 1_000_000;
+        let mut cache = None;
+        let taken = allocation_counter::measure(|| {
+            let filled = SessionCache::new(SESSIONS);
+            (0..1_100_000).for_each(|number| filled.insert(id(number), session(number)));
+            cache = Some(filled);
+        });
+        let kept = cache.unwrap().len();
+        assert!(kept > SESSIONS * 98 / 100 && kept <= SESSIONS, "{kept} are kept");
+        let bytes = u64::try_from(taken.bytes_current + 16 * taken.count_current).unwrap();
+        let each = bytes / u64::try_from(kept).unwrap();
+        println!("{each} bytes for each cached session");
+        assert!(each <= 200, "{each} bytes each");
+    }
+
+    /// Somebody walks through ten times as many live sessions as fit, each once, while others go on using theirs.
+    #[test]
+    fn a_scan_does_not_push_out_what_is_in_use() {
+        const ROOM: u64 = 20_000;
+        let in_use = 0..ROOM / 2;
+        let cache = SessionCache::new(usize::try_from(ROOM).unwrap());
+        let used = |cache: &SessionCache| {
+            let missed = in_use.clone().filter(|number| cache.get(id(*number)).is_none());
+            missed.inspect(|number| cache.insert(id(*number), session(*number))).count()
+        };
+        (0..3).for_each(|_| drop(used(&cache)));
+        assert_eq!(used(&cache), 0, "half of the room");
+        let mut missed = 0;
+        for round in 1..=10 {
+            (0..ROOM).for_each(|number| cache.insert(id(round * ROOM + number), session(number)));
+            missed += used(&cache);
+        }
+        let looked_up = 10 * usize::try_from(ROOM / 2).unwrap();
+        assert!(missed * 100 <= looked_up, "{missed} of {looked_up} had to be read again");
+        assert!(cache.len() <= usize::try_from(ROOM).unwrap());
+    }
+
+    #[test]
+    fn what_was_proven_is_told_as_the_row_has_it() {
+        let at = Timestamp::from_secs(1_700_000_000);
+        let row = session_row(id(1), id(2), at);
+        let told = |row: &SessionRow| {
+            let amr = CachedSession::of(row, [7; 32], 1).amr();
+            amr.iter().map(|amr| (amr.method.clone(), amr.at.as_millis())).collect::<Vec<_>>()
+        };
+        let amr = |method: &str, at| crate::store::Amr { method: method.into(), at };
+        let (now, before) = (at.as_millis(), at.as_millis() - 1);
+        for proven in [
+            vec![amr("pwd", now)],
+            vec![amr("pwd", before)],
+            vec![amr("otp", now)],
+            vec![amr("pwd", now), amr("otp", before)],
+            vec![],
+        ] {
+            let expected: Vec<_> = proven.iter().map(|amr| (amr.method.clone(), amr.at)).collect();
+            assert_eq!(told(&SessionRow { amr: proven, ..row.clone() }), expected);
+        }
     }
 }

@@ -19,47 +19,50 @@ use crate::{
 
 /// A session that was live when it was checked. Cloning is cheap.
 #[derive(Clone)]
-pub struct CheckedSession(Arc<CachedSession>);
+pub struct CheckedSession {
+    id: Uuid,
+    session: Arc<CachedSession>,
+}
 
 impl CheckedSession {
     /// The session.
     pub fn id(&self) -> Uuid {
-        self.0.id
+        self.id
     }
 
     /// Whose.
     pub fn user(&self) -> Uuid {
-        self.0.user
+        self.session.user
     }
 
     /// The user's generation.
     pub fn generation(&self) -> u64 {
-        self.0.generation
+        self.session.generation
     }
 
-    /// How it travels.
+    /// How it travels: of a session by cookie there is one kind.
     pub fn kind(&self) -> Kind {
-        self.0.kind
+        Kind::Browser
     }
 
     /// How the user proved who they are.
-    pub fn amr(&self) -> &Arc<[Amr]> {
-        &self.0.amr
+    pub fn amr(&self) -> Arc<[Amr]> {
+        self.session.amr()
     }
 
     /// When they did last.
     pub fn auth_time(&self) -> Timestamp {
-        self.0.auth_time
+        self.session.auth_time
     }
 
     /// Idle end, as of now.
     pub fn idle_expires_at(&self) -> Timestamp {
-        self.0.idle_expires_at()
+        self.session.idle_expires_at()
     }
 
     /// Absolute end.
     pub fn expires_at(&self) -> Timestamp {
-        self.0.expires_at
+        self.session.expires_at
     }
 }
 
@@ -96,8 +99,8 @@ impl Symbolon {
             // The row may know of later activity than this memory: an idle end is read again before it is believed.
             return Recalled::Unknown;
         }
-        self.touch(&session);
-        Recalled::Known(Ok(CheckedSession(session)))
+        self.touch(id, &session, now);
+        Recalled::Known(Ok(CheckedSession { id, session }))
     }
 
     /// Decides a cookie that memory did not know.
@@ -117,8 +120,9 @@ impl Symbolon {
         if address.is_some_and(|address| self.0.misses.exhausted(address, now)) {
             return Err(Error::no_session());
         }
+        let id = cookie.id();
         let noted = self.view().last_seq();
-        let row = self.store().session(cookie.id()).await?;
+        let row = self.store().session(id).await?;
         let hash = cookie.hash();
         let live = row.filter(|row| {
             row.live(self.now())
@@ -132,14 +136,14 @@ impl Symbolon {
             return Err(Error::no_session());
         };
         let session = Arc::new(CachedSession::of(&row.session, hash, masters.epoch()));
-        self.view().insert_unless_ended(noted, session.id, session.user, session.generation, || {
-            self.0.memory.sessions.insert(Arc::clone(&session));
+        self.view().insert_unless_ended(noted, id, session.user, session.generation, || {
+            self.0.memory.sessions.insert(id, Arc::clone(&session));
         });
         // Not kept: something about it happened meanwhile. What the view holds decides; if it says nothing, the read was live.
-        if self.view().session_ended(session.id) || self.view().user_ended(session.user, session.generation) {
+        if self.view().session_ended(id) || self.view().user_ended(session.user, session.generation) {
             return Err(Error::no_session());
         }
-        self.touch(&session);
-        Ok(CheckedSession(session))
+        self.touch(id, &session, self.now());
+        Ok(CheckedSession { id, session })
     }
 }

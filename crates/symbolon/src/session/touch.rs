@@ -6,6 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use symbolon_token::Timestamp;
 use uuid::Uuid;
 
 use super::cache::CachedSession;
@@ -42,11 +43,10 @@ impl Touches {
 }
 
 impl Symbolon {
-    pub(super) fn touch(&self, session: &CachedSession) {
-        let now = self.now();
-        let idle_expires_at = now.plus(self.lives(session.kind).0).min(session.expires_at);
+    pub(super) fn touch(&self, id: Uuid, session: &CachedSession, now: Timestamp) {
+        let idle_expires_at = now.plus(self.settings().session.idle).min(session.expires_at);
         if session.seen(now, PAUSE_MS, idle_expires_at) {
-            self.0.touches.add(Touch { session: session.id, seen: now, idle_expires_at });
+            self.0.touches.add(Touch { session: id, seen: now, idle_expires_at });
         }
     }
 

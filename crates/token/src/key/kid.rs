@@ -22,6 +22,10 @@ impl Kid {
         Self(kid)
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// Its 16 characters.
     pub fn as_str(&self) -> &str {
         // Both constructors take base64url only; an empty name would match nothing.
