@@ -6,6 +6,7 @@ use std::{
     path::Path,
     pin::Pin,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use axum::{
@@ -146,6 +147,12 @@ impl Check for Inner {
                 Some(checked.map(|token| by_bearer(&token)).map_err(|error| self.bound_refusal(&error)))
             }
         }
+    }
+
+    // What a job does is never the user's own doing of late, however fresh the login was that gave it.
+    fn too_old(&self, identity: &Identity) -> Option<Duration> {
+        let fresh = !identity.is_grant() && self.engine.fresh(identity.auth_time);
+        (!fresh).then(|| self.engine.settings().session.fresh)
     }
 
     fn ask<'a>(

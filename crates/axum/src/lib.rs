@@ -49,4 +49,6 @@ pub fn pages_inventory() -> Vec<(&'static str, &'static [axum::http::Method])> {
 
 pub use auth::{Auth, OpenError};
 pub use options::Options;
-pub use symbolon_http::{AuthLayer, Bearer, BearerForm, Identity, SameOrigin, Session, Via};
+pub use symbolon_http::{
+    AuthLayer, Bearer, BearerForm, Fresh, Identity, Refusal, Rejection, SameOrigin, Session, Via,
+};

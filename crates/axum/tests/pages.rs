@@ -9,6 +9,8 @@
 
 #[path = "pages/browser.rs"]
 mod browser;
+#[path = "pages/confirm.rs"]
+mod confirm;
 #[path = "pages/elsewhere.rs"]
 mod elsewhere;
 #[path = "pages/explore.rs"]

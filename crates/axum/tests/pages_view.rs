@@ -68,6 +68,7 @@ fn wp_02_nothing_is_marked_safe_and_no_page_embeds_data_in_a_script() {
         "base",
         "home",
         "login",
+        "confirm",
         "register",
         "logout",
         "account",

@@ -1,7 +1,7 @@
 //! What this crate asks of the engine: one trait, and the settings that come with it.
 
 use crate::{CookieNames, Credential, Csrf, Identity, Refusal};
-use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 /// How credentials are read in one installation. Decided at start, the same for every request.
 #[derive(Clone, Debug)]
@@ -36,6 +36,12 @@ pub trait Check: Send + Sync + 'static {
         credential: &'a Credential,
         address: Option<IpAddr>,
     ) -> Pin<Box<dyn Future<Output = Result<Identity, Refusal>> + Send + 'a>>;
+
+    /// For [`crate::Fresh`]: how old a login may be, where this one is older. A check that keeps no time takes every login for too old.
+    fn too_old(&self, identity: &Identity) -> Option<Duration> {
+        let _ = identity;
+        Some(Duration::from_secs(300))
+    }
 }
 
 /// Request extension: the client's address as the server determined it (peer, or the right-most untrusted hop).

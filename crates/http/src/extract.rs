@@ -1,10 +1,12 @@
 //! What a handler takes: [`Identity`] by either carrier, [`Session`] by cookie only, [`Bearer`] by token only; each also as
 //! `Option`. And [`SameOrigin`], for the handlers that set a session cookie without reading one.
 //!
+//! [`Fresh`] takes a login of late alone: for what a forgotten device, or a stolen credential, must not do.
+//!
 //! None of them lets a grant in: a job that a user lent one must not be taken for the user by a handler that never thought of jobs.
 //! One that did takes [`IdentityOrGrant`].
 //!
-//! The order of refusals is the contract's: two bearer transports (400), CSRF (403), credential (401), grant, carrier (403).
+//! The order of refusals is the contract's: two bearer transports (400), CSRF (403), credential (401), grant, carrier (403), age (401).
 //!
 //! As `Option`: nothing presented, or a dead cookie, is `None`; a bad bearer token is still refused, and so is a write from
 //! elsewhere.
@@ -31,6 +33,15 @@ pub struct Bearer(pub Identity);
 /// [`Identity::is_grant`] tells them apart, [`Identity::has_scope`] what the job may do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IdentityOrGrant(pub Identity);
+
+/// A caller by either carrier who proved who they are of late: by a login or a confirmation (step-up) at most as old as the installation
+/// says (`session.fresh`).
+///
+/// Anybody else is refused with `fresh_login_required` and its `max_age`, and told in the challenge too (RFC 9470): a program sends the
+/// password to `/v1/sessions/current/confirm` and asks again; a page leads to `/confirm?next=/path`, which leads back. Take
+/// `Result<Fresh, Rejection>` to do so: [`Rejection::refusal`] is then [`Refusal::FreshLoginRequired`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fresh(pub Identity);
 
 /// Proof that the CSRF rule passed: for handlers that set a session cookie (a login), whoever asks.
 ///
@@ -117,6 +128,19 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Bearer {
         let door = Door::open(parts)?;
         let found = optional(door.by_bearer(parts).await).map_err(|refusal| door.reject(parts, refusal))?;
         Ok(found.map(Self))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Fresh {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let door = Door::open(parts)?;
+        let identity = door.either(parts).await.map_err(|refusal| door.reject(parts, refusal))?;
+        match door.check.too_old(&identity) {
+            None => Ok(Self(identity)),
+            Some(max_age) => Err(door.reject(parts, Refusal::FreshLoginRequired { max_age })),
+        }
     }
 }
 

@@ -19,6 +19,11 @@ pub enum Refusal {
     InvalidRequest(&'static str),
     /// A write by cookie that another site may have caused.
     CsrfRejected,
+    /// The login is good, but older than what asks for a fresh one allows.
+    FreshLoginRequired {
+        /// How old it may be. Told in whole seconds.
+        max_age: Duration,
+    },
     /// The login lacks this scope.
     InsufficientScope(&'static str),
     /// The access token is of a grant, and the route is not among the few that a grant opens.
@@ -55,6 +60,7 @@ impl From<Refusal> for Problem {
             Refusal::Dpop(refusal) => Self::dpop(refusal),
             Refusal::InvalidRequest(why) => Self::invalid_request(why),
             Refusal::CsrfRejected => Self::csrf_rejected(),
+            Refusal::FreshLoginRequired { max_age } => Self::fresh_login_required(max_age),
             Refusal::InsufficientScope(scope) => Self::insufficient_scope(scope),
             Refusal::GrantTooNarrow => Self::grant_too_narrow(),
             Refusal::Forbidden(why) => Self::forbidden(why),

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use crate::marks::{Id, Marks};
-use crate::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::sync::{AtomicU64, Ordering, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{AccessClaims, Kid, Timestamp};
 
 /// What an entry of the revocation log ends.
@@ -97,6 +97,7 @@ pub struct View {
     inner: RwLock<Inner>,
     /// Ids that `inner` may hold: what is not among them is not dead, and that is nearly everything.
     marks: Marks,
+    forgettings: AtomicU64,
 }
 
 impl View {
@@ -145,6 +146,13 @@ impl View {
     /// Whether an entry names this key.
     pub fn key_ended(&self, kid: &Kid) -> bool {
         self.marks.has_any([kid.as_bytes()]) && self.read().keys.contains(kid)
+    }
+
+    /// How often something was forgotten. Whoever takes a session from a cache and then asks [`View::user_ended`] compares: where the number
+    /// is another than before the cache was asked, the user's entry may have gone in between, after the cache was swept for it, and what
+    /// was found in the cache counts for nothing.
+    pub fn forgettings(&self) -> u64 {
+        self.forgettings.load(Ordering::Acquire)
     }
 
     /// Whether a token is dead in any way: its key, itself, its session, or its user's generation.
@@ -196,6 +204,8 @@ impl View {
     pub fn forget(&self, now: Timestamp) {
         let now = now.as_secs();
         let mut inner = self.write();
+        // Before anything goes: whoever misses an entry then sees the number too.
+        self.forgettings.fetch_add(1, Ordering::AcqRel);
         let Inner { tokens, sessions, users, dropped, .. } = &mut *inner;
         let mut keep = |mark: &Mark| {
             let forgettable = mark.forgettable(now);

@@ -88,9 +88,16 @@ impl World {
 
     /// Whether memory lets it in.
     fn accepts(&self) -> bool {
+        let forgettings = self.view.forgettings();
         !self.view.session_ended(SESSION)
             && self.cache.lock().unwrap().contains(&SESSION)
             && !self.view.user_ended(USER, 1)
+            && self.view.forgettings() == forgettings
+    }
+
+    /// A check from before: it may be let in.
+    fn asks(&self) {
+        let _ = self.accepts();
     }
 
     /// As the writer does it: the row, then the view, then the cache; then the call returns.
@@ -118,7 +125,7 @@ fn history(what: Ended) {
         let world = Arc::clone(&world);
         thread::spawn(move || work(&world))
     };
-    let others = [run(World::fill), run(|world| drop(world.accepts())), run(World::fill), run(World::sweep)];
+    let others = [run(World::fill), run(World::asks), run(World::fill), run(World::sweep)];
     let ending = {
         let world = Arc::clone(&world);
         thread::spawn(move || {

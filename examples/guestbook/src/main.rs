@@ -15,11 +15,11 @@ use axum::{
     Form, Json, Router,
     extract::State,
     response::{Html, Redirect},
-    routing::get,
+    routing::{get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use symbolon_axum::{Auth, Bearer, Identity, Session};
+use symbolon_axum::{Auth, Bearer, Fresh, Identity, Refusal, Rejection, Session};
 
 type Entries = Arc<Mutex<Vec<String>>>;
 
@@ -33,6 +33,7 @@ async fn show(who: Option<Identity>, State(entries): State<Entries>) -> Html<Str
     let door = match who {
         Some(_) => {
             "<form method=post><label>Your line <input name=text required></label> <button>Write</button></form>\
+             <form method=post action=/clear><button>Take my lines out</button></form>\
              <form method=post action=/auth/logout><button>Log out</button></form>"
         }
         None => {
@@ -53,6 +54,20 @@ async fn write(Session(who): Session, State(entries): State<Entries>, Form(entry
     Redirect::to("/")
 }
 
+/// What a forgotten device must not do wants a login of late. Whoever's is older proves it again, and comes back to do it.
+async fn clear(who: Result<Fresh, Rejection>, State(entries): State<Entries>) -> Result<Redirect, Rejection> {
+    let who = match who {
+        Ok(Fresh(who)) => who,
+        Err(refused) if matches!(refused.refusal(), Refusal::FreshLoginRequired { .. }) => {
+            return Ok(Redirect::to("/auth/confirm?next=/"));
+        }
+        Err(refused) => return Err(refused),
+    };
+    let mine = who.user_id.to_string();
+    entries.lock().unwrap_or_else(PoisonError::into_inner).retain(|line| !line.starts_with(&mine));
+    Ok(Redirect::to("/"))
+}
+
 /// A token only: what a program calls.
 async fn count(Bearer(who): Bearer, State(entries): State<Entries>) -> Json<Value> {
     let entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +86,7 @@ async fn main() -> anyhow::Result<()> {
     let auth = Auth::open(&format!("{origin}/auth"), data).await?;
     let app = Router::new()
         .route("/", get(show).post(write))
+        .route("/clear", post(clear))
         .route("/api/count", get(count))
         .with_state(Entries::default())
         .nest("/auth", auth.router())

@@ -49,6 +49,12 @@ async fn call(client: &Client, url: &str, body: Value) -> reqwest::Response {
     client.post(url).json(&body).send().await.unwrap()
 }
 
+async fn own_line(browser: &Client, book: &Guestbook) -> StatusCode {
+    let line =
+        browser.post(book.url("/")).header("sec-fetch-site", "same-origin").form(&[("text", "<hello>")]);
+    line.send().await.unwrap().status()
+}
+
 #[tokio::test]
 async fn a_visitor_reads_a_user_writes_and_a_program_counts() {
     let book = Guestbook::start();
@@ -74,11 +80,20 @@ async fn a_visitor_reads_a_user_writes_and_a_program_counts() {
     let elsewhere =
         browser.post(book.url("/")).header("sec-fetch-site", "cross-site").form(&[("text", "forged")]);
     assert_eq!(elsewhere.send().await.unwrap().status(), StatusCode::FORBIDDEN);
-    let own =
-        browser.post(book.url("/")).header("sec-fetch-site", "same-origin").form(&[("text", "<hello>")]);
-    assert_eq!(own.send().await.unwrap().status(), StatusCode::SEE_OTHER);
+    assert_eq!(own_line(&browser, &book).await, StatusCode::SEE_OTHER);
     let page = browser.get(book.url("/")).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("&lt;hello&gt;") && page.contains("/auth/logout") && !page.contains("forged"));
+
+    // The login is of just now, so what wants a fresh one is done; without any login it is refused.
+    let clear = || browser.post(book.url("/clear")).header("sec-fetch-site", "same-origin");
+    assert_eq!(
+        Client::new().post(book.url("/clear")).send().await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(clear().send().await.unwrap().status(), StatusCode::SEE_OTHER);
+    let page = browser.get(book.url("/")).send().await.unwrap().text().await.unwrap();
+    assert!(!page.contains("&lt;hello&gt;"));
+    assert_eq!(own_line(&browser, &book).await, StatusCode::SEE_OTHER);
 
     let program = Client::new();
     let tokens: Value = call(&program, &book.url("/auth/v1/tokens"), account).await.json().await.unwrap();

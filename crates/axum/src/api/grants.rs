@@ -1,8 +1,8 @@
 //! `/v1/grants`: a refresh chain for a job that works while its user is away.
 
 use axum::{
-    extract::{FromRequestParts, State},
-    http::{StatusCode, request::Parts},
+    extract::State,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Deserializer, de};
@@ -10,29 +10,16 @@ use symbolon::{
     session::Via as Shown,
     token::{grant::Giver, issue::Wish},
 };
-use symbolon_http::{Identity, Problem, Via};
+use symbolon_http::{Fresh, Problem, Via};
 use symbolon_token::Timestamp;
 
-use super::{me::fresh, sessions::dead, tokens::Audiences, view};
+use super::{sessions::dead, tokens::Audiences, view};
 use crate::{
     Auth,
     address::Calling,
     failure::Failure,
     parts::{Json, NoParams},
 };
-
-/// Somebody who may give: themselves, by a fresh login. Asked before the body is looked at.
-pub(crate) struct Giving(Identity);
-
-impl FromRequestParts<Auth> for Giving {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, Failure> {
-        let who = <Identity as FromRequestParts<Auth>>::from_request_parts(parts, auth).await?;
-        fresh(auth, &who)?;
-        Ok(Self(who))
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,7 +55,7 @@ fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<At>, D::E
 /// `POST /v1/grants` → 201 tokens.
 pub(crate) async fn give(
     State(auth): State<Auth>,
-    Giving(who): Giving,
+    Fresh(who): Fresh,
     Calling(caller): Calling,
     _: NoParams,
     Json(body): Json<Give>,

@@ -16,7 +16,7 @@ use symbolon::{
     clock::serialize_rfc3339,
     store::Object,
 };
-use symbolon_http::{BearerForm, Identity, IdentityOrGrant, Problem};
+use symbolon_http::{BearerForm, Fresh, Identity, IdentityOrGrant, Problem};
 use symbolon_token::Timestamp;
 use uuid::Uuid;
 
@@ -128,25 +128,14 @@ pub(crate) async fn password(
 /// `DELETE /v1/me` → 204; a fresh login only. The only administrator stays (403): nobody could undo it.
 pub(crate) async fn delete(
     State(auth): State<Auth>,
-    who: Identity,
+    Fresh(who): Fresh,
     Calling(caller): Calling,
     _: NoParams,
     prefer: Prefer,
 ) -> Result<Response, Failure> {
-    fresh(&auth, &who)?;
     let by = By::caller(Actor::User(who.user_id), &caller);
     auth.engine().delete_user(who.user_id, by).await.map_err(|error| gone(&who, error))?;
     Ok((removal(&auth, &who), prefer.ended()).into_response())
-}
-
-/// Refuses a login that is not fresh.
-pub(crate) fn fresh(auth: &Auth, who: &Identity) -> Result<(), Failure> {
-    // What a job does is never the user's own doing of late, however fresh the login was that gave it.
-    if !who.is_grant() && auth.engine().fresh(who.auth_time) {
-        Ok(())
-    } else {
-        Err(Problem::fresh_login_required(auth.engine().settings().session.fresh).into())
-    }
 }
 
 pub(crate) struct Listing;

@@ -1,7 +1,7 @@
 //! Refusals as pages.
 //!
 //! Whoever refuses a request (an extractor, a handler, the router) does it with a problem document; here, on its way out, it becomes a
-//! page. A missing login becomes the way to the login page. And every answer gets the headers of a page.
+//! page. A missing login becomes the way to the login page, one that is not fresh the way to `/confirm`, and back. And every answer gets the headers of a page.
 
 use axum::{
     Router,
@@ -80,8 +80,10 @@ async fn dressed(auth: &Auth, mut asked: Parts, answer: Response) -> Response {
     let (parts, body) = answer.into_parts();
     let body = to_bytes(body, LONGEST_PROBLEM).await.unwrap_or_default();
     let told: Told = serde_json::from_slice(&body).unwrap_or_default();
-    if told.code == "no_session" {
-        return super::see_other(&login(auth, &asked));
+    match &*told.code {
+        "no_session" => return super::see_other(&login_to(auth, &page(auth, &asked))),
+        "fresh_login_required" => return super::see_other(&leading(auth, "confirm", &page(auth, &asked))),
+        _ => {}
     }
     // Asked once more, for the masthead: of a refused write nobody is known.
     let visitor = Visitor::from_request_parts(&mut asked, auth).await.ok();
@@ -96,16 +98,26 @@ async fn dressed(auth: &Auth, mut asked: Parts, answer: Response) -> Response {
     super::framed(parts, super::show(axum::http::StatusCode::OK, &view))
 }
 
-/// The login page, and from there back to the page that was asked for. A form stands on the page above the path it is sent to.
-fn login(auth: &Auth, asked: &Parts) -> String {
+/// The page that was asked for, or that the form stands on: the one of its path, or the one above it.
+fn page(auth: &Auth, asked: &Parts) -> String {
     let base = &auth.0.base;
     let path = asked.uri.path();
+    let shows = || super::pages().iter().any(|row| row.path == path && row.methods.contains(&Method::GET));
     let page = match asked.method {
         Method::GET | Method::HEAD => path,
+        _ if shows() => path,
         _ => path.rsplit_once('/').map_or(path, |(page, _)| page),
     };
-    let next = format!("{base}{page}");
-    format!("{base}/login?next={}", utf8_percent_encode(&next, NON_ALPHANUMERIC))
+    format!("{base}{page}")
+}
+
+/// The login page, and from there to a path of this origin.
+pub(super) fn login_to(auth: &Auth, next: &str) -> String {
+    leading(auth, "login", next)
+}
+
+fn leading(auth: &Auth, page: &str, next: &str) -> String {
+    format!("{}/{page}?next={}", auth.0.base, utf8_percent_encode(next, NON_ALPHANUMERIC))
 }
 
 /// Whether a browser goes there for a person: it names HTML, and nothing of JSON before it.

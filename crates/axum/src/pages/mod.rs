@@ -7,12 +7,13 @@
 //! - A form that did what it says is answered 303, and the page it leads to says so (`?done=<code>`). One that did not comes back with
 //!   the status the API would give, with what was typed, and without the password. Exception: `/account/grants` answers with the page
 //!   that shows a job's tokens, once.
-//! - A refusal is a page too, and a missing login leads to `/login?next=…` (`error`).
+//! - A refusal is a page too; a missing login leads to `/login?next=…`, one that is not fresh enough to `/confirm?next=…` (`error`).
 //! - Nothing is kept in a cache, framed, or loaded from elsewhere.
 //! - Every address begins with the path that the router is mounted under.
 
 mod account;
 mod assets;
+mod confirm;
 mod error;
 mod explore;
 mod home;
@@ -67,6 +68,7 @@ fn pages() -> Vec<Row> {
         form("/register", get(register::show).post(register::submit)),
         form("/login", get(login::show).post(login::submit)),
         form("/logout", get(logout::show).post(logout::submit)),
+        form("/confirm", get(confirm::show).post(confirm::submit)),
         read("/account", get(account::show)),
         act("/account/profile", post(account::profile)),
         act("/account/password", post(account::password)),

@@ -54,6 +54,17 @@ pub(crate) struct Login {
     pub(crate) error: Option<String>,
 }
 
+/// `/confirm`, fields `password` and `next`; also sends `username`, for password managers alone.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+pub(crate) struct Confirm {
+    pub(crate) page: Page,
+    pub(crate) identifier: String,
+    /// The local path to go to afterwards, already checked; empty for none.
+    pub(crate) next: String,
+    pub(crate) error: Option<String>,
+}
+
 /// `/register`, fields `identifier`, `password`, `again`, `next`; without `page.registration` it says that it is closed and has no form.
 #[derive(Template)]
 #[template(path = "register.html")]
@@ -146,12 +157,11 @@ impl Sessions {
     }
 }
 
-/// `/account/grants`, fields `label`, `scope:<name>`, `audience:<name>`, `ends` and `password`.
+/// `/account/grants`, fields `label`, `scope:<name>`, `audience:<name>` and `ends`.
 #[derive(Template)]
 #[template(path = "account/grants.html")]
 pub(crate) struct Grants {
     pub(crate) page: Page,
-    pub(crate) identifier: String,
     /// As typed before.
     pub(crate) label: String,
     /// Scopes that are configured; without any there is nothing to choose.
@@ -163,13 +173,6 @@ pub(crate) struct Grants {
     /// After how long without use it ends, in words.
     pub(crate) idle: String,
     pub(crate) label_error: Option<String>,
-    pub(crate) password_error: Option<String>,
-}
-
-impl Grants {
-    fn failed(&self) -> bool {
-        self.label_error.is_some() || self.password_error.is_some()
-    }
 }
 
 /// One thing to tick.

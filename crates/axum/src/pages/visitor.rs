@@ -7,7 +7,7 @@ use axum::{
     http::{Uri, request::Parts},
 };
 use symbolon::{ErrorKind, user::cache::CachedUser};
-use symbolon_http::{Identity, Problem, Session, form};
+use symbolon_http::{Check, Identity, Problem, Refusal, Session, form};
 
 use super::{view::Page, words::Notice};
 use crate::{Auth, failure::Failure};
@@ -34,6 +34,14 @@ impl Visitor {
 }
 
 impl Member {
+    /// Refuses a login that is not fresh, which leads to `/confirm` and back.
+    pub(super) fn is_fresh(&self, auth: &Auth) -> Result<(), Failure> {
+        match auth.0.too_old(&self.who) {
+            None => Ok(()),
+            Some(max_age) => Err(Refusal::FreshLoginRequired { max_age }.into()),
+        }
+    }
+
     /// What stands around the page they asked for.
     pub(super) fn page(&self, auth: &Auth) -> Page {
         super::page(auth, Some(&self.user), self.notice)

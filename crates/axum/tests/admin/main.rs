@@ -12,11 +12,13 @@ mod common;
 
 mod audit;
 mod door;
+mod inventory;
 mod keys;
 mod last;
 mod matrix;
 mod operator;
 mod prefer;
+mod rights;
 mod sessions;
 mod status;
 mod users;

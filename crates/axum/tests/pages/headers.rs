@@ -13,6 +13,7 @@ async fn answers(router: &axum::Router) -> Vec<(&'static str, Answer)> {
     for path in [
         "/",
         "/login",
+        "/confirm",
         "/register",
         "/logout",
         "/account",
@@ -23,7 +24,7 @@ async fn answers(router: &axum::Router) -> Vec<(&'static str, Answer)> {
     ] {
         all.push((path, ada.get(path).await));
     }
-    let grant = [("label", "job"), ("password", PASSWORD)];
+    let grant = [("label", "job")];
     all.push(("a job's tokens", ada.post("/account/grants", &grant).await));
     all.push(("redirect to the login", Browser::new(router).get("/account").await));
     all.push(("wrong login", ada.post("/login", &[("identifier", "ada"), ("password", "x")]).await));
@@ -92,6 +93,7 @@ async fn wp_07_every_page_loads_only_what_is_served_here() {
     let paths = [
         "/",
         "/login",
+        "/confirm",
         "/register",
         "/account",
         "/account/sessions",
@@ -143,5 +145,26 @@ async fn assets_are_kept_by_their_version_and_asked_for_by_their_tag() {
         assert_eq!((part.status, part.text), (200, whole.text));
         let head = browser.send("HEAD", &path, &[], "").await;
         assert_eq!((head.status, head.text.as_str()), (200, ""));
+    }
+}
+
+/// What is reflected stands beside nothing that its length could betray, because nothing is compressed here.
+#[tokio::test]
+async fn ht_22_no_answer_is_compressed() {
+    let (_, router) = usual().await;
+    let mut ada = ada(&router).await;
+    for path in [
+        "/",
+        "/account",
+        "/account/sessions",
+        "/login?next=/aaaaaaaaaaaaaaaa",
+        "/v1/me",
+        "/assets/symbolon.css",
+    ] {
+        let answer = ada.send("GET", path, &[("accept-encoding", "gzip, deflate, br, zstd")], "").await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.headers.get("content-encoding").is_none(), "{path}");
+        let plain = ada.get(path).await;
+        assert_eq!(answer.text.len(), plain.text.len(), "{path}");
     }
 }

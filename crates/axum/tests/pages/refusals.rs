@@ -58,7 +58,7 @@ async fn cr_38_a_password_never_comes_back() {
         ("/account/password", vec![("current", secret), ("new", other), ("again", other)]),
         ("/account/password", vec![("current", PASSWORD), ("new", secret), ("again", other)]),
         ("/account/delete", vec![("password", secret), ("sure", "true")]),
-        ("/account/grants", vec![("label", "job"), ("password", secret)]),
+        ("/confirm", vec![("password", secret)]),
         ("/account/grants", vec![("label", ""), ("password", PASSWORD)]),
     ];
     for (path, fields) in forms {
@@ -245,4 +245,45 @@ async fn ht_21_no_look_alike_of_a_page_is_one() {
     // Who is logged in stays so on a page of an error.
     assert!(ada.get("/nothing").await.text.contains("href=\"/account\""));
     assert!(Browser::new(&router).get("/nothing").await.text.contains("href=\"/login\""));
+}
+
+/// There is no token in a form that could grow old: what counts is who sends it, now.
+#[tokio::test]
+async fn cs_26_a_form_from_before_does_nothing_after_the_logout_and_once_more_before_it() {
+    let (auth, router) = usual().await;
+    let mut ada = ada(&router).await;
+    let name = async || auth.engine().find_user("ada").await.unwrap().profile.get("name").cloned();
+    let mut back = ada.clone();
+    assert_eq!(ada.post("/confirm", &[("password", PASSWORD)]).await.leads_to(), "/account");
+    // The tab from before the renewal, with the cookie from before: not carried out.
+    assert_eq!(back.post("/account/profile", &[("name", "Eve")]).await.leads_to(), "/login?next=%2Faccount");
+    assert_eq!(name().await, None);
+    // The same tab with the cookie that the browser has now: as good as a new one, sent twice does what once does.
+    for _ in 0..2 {
+        assert_eq!(
+            ada.post("/account/profile", &[("name", "Ada")]).await.leads_to(),
+            "/account?done=profile"
+        );
+    }
+    let mut after = ada.clone();
+    ada.post("/logout", &[]).await;
+    assert_eq!(after.post("/account/profile", &[("name", "Eve")]).await.leads_to(), "/login?next=%2Faccount");
+    assert_eq!(name().await, Some("Ada".into()));
+}
+
+/// There is one language; whatever asks for another gets it, and opens no file.
+#[tokio::test]
+async fn wp_09_a_language_is_nothing_to_this_server() {
+    let (_, router) = usual().await;
+    let mut nobody = Browser::new(&router);
+    let plain = nobody.get("/login").await;
+    plain.says(200, "<html lang=\"en\">");
+    let long = "x".repeat(10_000);
+    for query in ["lang=../../x", "lang=%00", "lang=%2e%2e%2fetc%2fpasswd", &format!("lang={long}")] {
+        assert_eq!(nobody.get(&format!("/login?{query}")).await.text, plain.text, "{query}");
+    }
+    for wanted in ["../../x", "de;q=x, *", &long] {
+        let answer = nobody.send("GET", "/login", &[("accept-language", wanted)], "").await;
+        assert_eq!((answer.status, &answer.text), (200, &plain.text));
+    }
 }

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use crate::view::{
-    Account, Carrier, Choice, Device, ErrorPage, Event, Explore, Given, Grants, Home, Login, Logout, Page,
-    Register, Sessions,
+    Account, Carrier, Choice, Confirm, Device, ErrorPage, Event, Explore, Given, Grants, Home, Login, Logout,
+    Page, Register, Sessions,
 };
 use crate::words::{self, Notice, When};
 
@@ -27,6 +27,8 @@ pub(crate) fn all(base: &str, text: &str) -> Vec<(String, String)> {
         page("login", &login(&out, text, None)),
         page("login-wrong", &login(&out, text, Some(words::WRONG_CREDENTIALS))),
         page("login-wait", &login(&out, text, Some(&words::too_many_attempts(30)))),
+        page("confirm", &confirm(&signed, text, None)),
+        page("confirm-wrong", &confirm(&signed, text, Some(words::WRONG_PASSWORD))),
         page("register", &register(&out, text)),
         page("register-error", &Register { identifier: text.into(), ..failed_register(&out, text) }),
         page(
@@ -72,11 +74,7 @@ pub(crate) fn all(base: &str, text: &str) -> Vec<(String, String)> {
         page("grants-plain", &Grants { scopes: Vec::new(), audiences: Vec::new(), ..grants(&signed, "") }),
         page(
             "grants-errors",
-            &Grants {
-                label_error: Some(words::LABEL_REFUSED.into()),
-                password_error: Some(words::WRONG_PASSWORD.into()),
-                ..grants(&signed, text)
-            },
+            &Grants { label_error: Some(words::LABEL_REFUSED.into()), ..grants(&signed, text) },
         ),
         page("given", &given(&signed, text)),
         page("given-bare", &Given { scope: String::new(), ..given(&signed, text) }),
@@ -209,18 +207,21 @@ fn device(current: bool, carrier: Carrier, name: &str) -> Device {
     }
 }
 
+fn confirm(page: &Page, text: &str, error: Option<&str>) -> Confirm {
+    let (page, identifier) = (page.clone(), text.into());
+    Confirm { page, identifier, next: "/orders?of=you".into(), error: error.map(str::to_owned) }
+}
+
 fn grants(page: &Page, text: &str) -> Grants {
     let choice = |value: &str, chosen| Choice { value: value.into(), text: value.into(), chosen };
     Grants {
         page: page.clone(),
-        identifier: text.into(),
         label: text.into(),
         scopes: vec![choice("scope:read", true), choice(text, false)],
         audiences: vec![choice("audience:https://api.example", false), choice(text, true)],
         ends: vec![choice("1", false), choice("", true)],
         idle: words::wait(14 * 86_400),
         label_error: None,
-        password_error: None,
     }
 }
 

@@ -110,3 +110,38 @@ async fn two_session_cookies_count_as_none() {
     let app = app(&fake);
     get(&app, "/either", &[("cookie", "a=1"), ("cookie", &live), ("cookie", "b=2")]).await.is_ok("cookie ");
 }
+
+/// A sibling site may fill the jar until the session cookie falls out of it, and put in what it likes: the user is logged out, never
+/// somebody else. What it cannot put in is a name with the prefix.
+#[tokio::test]
+async fn ck_11_a_jar_that_overflows_logs_out_and_logs_nobody_in() {
+    let fake = Arc::new(Fake::new());
+    let junk: String = (0..200).map(|number| format!("junk{number}=x; ")).collect();
+    let live = fake.live();
+    let secret = live.split_once('=').unwrap().1;
+    nobody(&fake, junk.trim_end_matches("; ")).await;
+    nobody(&fake, &format!("{junk}symbolon={secret}")).await;
+    assert_eq!(fake.recalls.load(SeqCst), 0);
+    get(&app(&fake), "/cookie", &[("cookie", &format!("{junk}{live}"))]).await.is_ok("cookie ");
+}
+
+/// The host application sets a cookie of the same name: alone it is a login that does not exist, beside ours there are two, which is none.
+/// Nothing of it becomes a session, and no answer takes it over.
+#[tokio::test]
+async fn em_11_a_hosts_own_cookie_of_the_name_is_no_session_and_fixes_none() {
+    let fake = Arc::new(Fake::new());
+    let app = app(&fake);
+    let live = fake.live();
+    let name = live.split_once('=').unwrap().0;
+    for value in ["", "theirs", "ses_", &format!("ses_{}", "A".repeat(64)), "theirs%3D1"] {
+        let theirs = format!("{name}={value}");
+        for cookie in [theirs.clone(), format!("{theirs}; {live}"), format!("{live}; {theirs}")] {
+            let answer = get(&app, "/cookie", &[("cookie", &cookie)]).await;
+            answer.is(401, "no_session");
+            let optional = get(&app, "/optional/cookie", &[("cookie", &cookie)]).await;
+            optional.is_ok("nobody");
+            assert!(!optional.headers.contains_key("set-cookie"));
+        }
+    }
+    assert_eq!(fake.asks(), 0);
+}

@@ -194,3 +194,22 @@ async fn a_doubled_or_malformed_session_cookie_counts_as_present() {
         .await
         .is_ok("logged in");
 }
+
+/// Nothing that a sibling can put into cookie and field alike counts for anything: there is no token to double.
+#[tokio::test]
+async fn cs_13_a_doubled_value_is_no_proof_of_origin() {
+    let fake = Arc::new(Fake::new());
+    let app = app(&fake);
+    let cookie = format!("{}; csrf=x; csrf_token=x; XSRF-TOKEN=x; __Host-csrf=x", fake.live());
+    for (name, value) in [("sec-fetch-site", "same-site"), ("origin", "https://sibling.id.example")] {
+        let fields = [
+            ("cookie", &*cookie),
+            (name, value),
+            ("content-type", FORM),
+            ("x-csrf-token", "x"),
+            ("x-xsrf-token", "x"),
+        ];
+        send(&app, "POST", "/form", &fields, "csrf=x&csrf_token=x&_csrf=x").await.is(403, "csrf_rejected");
+    }
+    assert_eq!(fake.handled.load(SeqCst), 0);
+}

@@ -11,9 +11,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 use symbolon_http::{
-    AuthLayer, Bearer, BearerForm, Check, CookieNames, Credential, Csrf, Identity, IdentityOrGrant, Refusal,
-    SameOrigin, Session, SessionKind, Settings, Via,
+    AuthLayer, Bearer, BearerForm, Check, CookieNames, Credential, Csrf, Fresh, Identity, IdentityOrGrant,
+    Refusal, SameOrigin, Session, SessionKind, Settings, Via,
 };
 use symbolon_token::Timestamp;
 use symbolon_token::opaque::{MacKey, SessionCookie};
@@ -38,6 +39,8 @@ pub(crate) struct Fake {
     key: MacKey,
     /// Whose answers these are, to tell two installations apart.
     user: Uuid,
+    /// How old this one's logins may be, where they are older.
+    pub(crate) too_old: Mutex<Option<Duration>>,
     pub(crate) recalls: AtomicUsize,
     pub(crate) asked: Mutex<Vec<Option<IpAddr>>>,
     pub(crate) handled: AtomicUsize,
@@ -63,6 +66,7 @@ impl Fake {
             },
             key: MacKey::new([seed; 32]),
             user: Uuid::from_bytes([seed; 16]),
+            too_old: Mutex::default(),
             recalls: AtomicUsize::new(0),
             asked: Mutex::default(),
             handled: AtomicUsize::new(0),
@@ -139,6 +143,10 @@ impl Check for Fake {
         }
     }
 
+    fn too_old(&self, _: &Identity) -> Option<Duration> {
+        *self.too_old.lock().unwrap()
+    }
+
     fn ask<'a>(
         &'a self,
         credential: &'a Credential,
@@ -192,6 +200,13 @@ pub(crate) fn routes(fake: &Arc<Fake>) -> Router {
         .route(
             "/grant",
             any(async move |fake: Ran, me: IdentityOrGrant| {
+                ran(fake);
+                who(Some(&me.0))
+            }),
+        )
+        .route(
+            "/fresh",
+            any(async move |fake: Ran, me: Fresh| {
                 ran(fake);
                 who(Some(&me.0))
             }),

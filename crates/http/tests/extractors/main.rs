@@ -9,5 +9,6 @@ mod cookies;
 mod cross_site;
 mod embedding;
 mod fake;
+mod fresh;
 mod grants;
 mod transport;

@@ -37,6 +37,7 @@ impl Serve {
             tracing::warn!("{warning}");
         }
         let metrics = config.telemetry.listen.map(telemetry::start).transpose()?;
+        dump_no_core();
         let mut listener = serve::Listener::bind(config.server.listen, config.server.limits.clone())?;
         let address = listener.address();
         let issuer = config.issuer(address);
@@ -107,6 +108,14 @@ async fn tell_how_to_administer(auth: &Auth, installation: &Installation) {
         Err(error) => {
             tracing::warn!(error = %text::safe(&super::sentence(&error)), "who administers could not be looked up");
         }
+    }
+}
+
+/// What this process holds in memory, keys and passwords among it, belongs in no file (LG-13).
+fn dump_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "core dumps could not be turned off");
     }
 }
 

@@ -141,7 +141,7 @@ impl SessionCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::session_row;
+    use crate::store::contract::session_row;
 
     /// As they are in life: time in front, chance behind.
     fn id(number: u64) -> Uuid {
@@ -183,8 +183,8 @@ mod tests {
             let missed = in_use.clone().filter(|number| cache.get(id(*number)).is_none());
             missed.inspect(|number| cache.insert(id(*number), session(*number))).count()
         };
-        (0..3).for_each(|_| drop(used(&cache)));
-        assert_eq!(used(&cache), 0, "half of the room");
+        let first: usize = (0..3).map(|_| used(&cache)).sum();
+        assert_eq!((first, used(&cache)), (in_use.clone().count(), 0), "half of the room");
         let mut missed = 0;
         for round in 1..=10 {
             (0..ROOM).for_each(|number| cache.insert(id(round * ROOM + number), session(number)));
@@ -192,7 +192,8 @@ mod tests {
         }
         let looked_up = 10 * usize::try_from(ROOM / 2).unwrap();
         assert!(missed * 100 <= looked_up, "{missed} of {looked_up} had to be read again");
-        assert!(cache.len() <= usize::try_from(ROOM).unwrap());
+        let rounded_up = 64;
+        assert!(cache.len() <= usize::try_from(ROOM).unwrap() + rounded_up);
     }
 
     #[test]

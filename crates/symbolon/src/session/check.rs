@@ -78,6 +78,7 @@ impl Symbolon {
     /// Decides a cookie from memory alone.
     pub fn recall_session(&self, cookie: &SessionCookie) -> Recalled<CheckedSession> {
         let id = cookie.id();
+        let forgettings = self.view().forgettings();
         if self.view().session_ended(id) {
             return Recalled::Known(Err(Error::no_session()));
         }
@@ -91,8 +92,14 @@ impl Symbolon {
         {
             return Recalled::Known(Err(Error::no_session()));
         }
+        if self.view().forgettings() != forgettings {
+            // This check may have paused for so long that the user's end was swept and forgotten between cache and view.
+            return Recalled::Unknown;
+        }
         let now = self.now();
         if now >= session.expires_at {
+            // It leaves: should the clock go back, its row decides.
+            self.0.memory.sessions.remove(id);
             return Recalled::Known(Err(Error::no_session()));
         }
         if now >= session.idle_expires_at() {
@@ -124,9 +131,13 @@ impl Symbolon {
         let noted = self.view().last_seq();
         let row = self.store().session(id).await?;
         let hash = cookie.hash();
+        let row = row.filter(|row| row.live(self.now()));
+        if row.is_none() {
+            // What memory may have kept of it has run out with it.
+            self.0.memory.sessions.remove(id);
+        }
         let live = row.filter(|row| {
-            row.live(self.now())
-                && row.session.kind == Kind::Browser
+            row.session.kind == Kind::Browser
                 && row.session.secret_hash.is_some_and(|stored| bool::from(stored.ct_eq(&hash)))
         });
         let Some(row) = live else {

@@ -6,6 +6,8 @@
 pub(crate) mod cache;
 pub mod check;
 pub(crate) mod device;
+#[cfg(test)]
+mod measure;
 pub(crate) mod mint;
 pub(crate) mod misses;
 pub mod renew;

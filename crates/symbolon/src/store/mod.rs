@@ -13,7 +13,7 @@
 //! Called by the engine's rooms; never by a handler.
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 pub mod memory;
 pub mod requests;
 pub mod rows;

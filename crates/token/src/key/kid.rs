@@ -22,7 +22,8 @@ impl Kid {
         Self(kid)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+    /// Its 16 characters, as bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 

@@ -15,7 +15,7 @@ use symbolon::{
     user::ADMIN,
     user::cache::CachedUser,
 };
-use symbolon_http::{ClientCredential, Credential, Identity, Presented, Problem, Refusal};
+use symbolon_http::{Check, ClientCredential, Credential, Identity, Presented, Problem, Refusal};
 use uuid::Uuid;
 
 use crate::{Auth, address::Calling, api::me, failure::Failure, parts::PathId};
@@ -101,8 +101,8 @@ async fn by_user(parts: &mut Parts, auth: &Auth) -> Result<(Actor, Option<Uuid>)
         tracing::info!(user = %user.id, "a user who is no administrator called for administration");
         return Err(Problem::forbidden("This is for administrators.").into());
     }
-    if !parts.method.is_safe() {
-        me::fresh(auth, &who)?;
+    if let (false, Some(max_age)) = (parts.method.is_safe(), auth.0.too_old(&who)) {
+        return Err(Refusal::FreshLoginRequired { max_age }.into());
     }
     Ok((Actor::User(user.id), who.session_id))
 }

@@ -1,15 +1,12 @@
-//! `/account/grants`: giving a job a login of its own, whose secrets are shown once, on the page that answers the form.
+//! `/account/grants`: giving a job a login of its own. It wants a fresh login; the job's secrets are shown once, on the page that answers
+//! the form.
 
 use std::time::Duration;
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::IntoResponse,
-};
+use axum::{extract::State, http::StatusCode};
 use symbolon::{
     ErrorKind,
-    session::{Issued, Via},
+    session::Via,
     token::{
         grant::{Giver, Offer},
         issue::Wish,
@@ -19,17 +16,16 @@ use symbolon_http::Problem;
 
 use super::{
     super::{
-        Answer, show as show_page, show_refused,
+        Answer, show as show_page,
         view::{Choice, Given, Grants},
         visitor::Member,
         words::{self, When},
     },
-    gone, later,
+    gone,
 };
 use crate::{
     Auth,
     address::Calling,
-    api::sessions::{holder, successor_cookie},
     parts::{Form, NoParams},
 };
 
@@ -48,10 +44,11 @@ const AUDIENCE: &str = "audience:";
 
 /// `GET /account/grants`.
 pub(in crate::pages) async fn show(State(auth): State<Auth>, member: Member) -> Answer {
+    member.is_fresh(&auth)?;
     Ok(show_page(StatusCode::OK, &view(&auth, &member, &Form::default())))
 }
 
-/// The form, as it was sent: all but the password.
+/// The form, as it was sent.
 fn view(auth: &Auth, member: &Member, form: &Form) -> Grants {
     let token = &auth.engine().settings().token;
     let choices = |prefix: &str, names: &[String]| -> Vec<Choice> {
@@ -67,7 +64,6 @@ fn view(auth: &Auth, member: &Member, form: &Form) -> Grants {
     offered.push((String::new(), "As late as possible".into()));
     Grants {
         page: member.page(auth),
-        identifier: member.user.identifier.clone(),
         label: form.text("label").to_owned(),
         scopes: choices(SCOPE, &token.scopes),
         audiences: choices(AUDIENCE, &token.audiences),
@@ -77,7 +73,6 @@ fn view(auth: &Auth, member: &Member, form: &Form) -> Grants {
             .collect(),
         idle: words::wait(token.refresh_idle.as_secs()),
         label_error: None,
-        password_error: None,
     }
 }
 
@@ -85,17 +80,16 @@ fn ends_before(longest: Duration) -> impl Iterator<Item = (u32, &'static str)> {
     ENDS.into_iter().filter(move |(days, _)| DAY * *days < longest)
 }
 
-/// `POST /account/grants`: the password again, which makes the login fresh, and then the job's tokens. The one form that is not answered
-/// with a redirect: what the page shows must stand nowhere else.
+/// `POST /account/grants`: the job's tokens. The one form that is not answered with a redirect: what the page shows must stand nowhere
+/// else.
 pub(in crate::pages) async fn give(
     State(auth): State<Auth>,
     member: Member,
     Calling(caller): Calling,
     _: NoParams,
-    headers: HeaderMap,
     form: Form,
 ) -> Answer {
-    // All that can be refused without the password is, before the confirmation ends the session that the browser holds.
+    member.is_fresh(&auth)?;
     let offer = match offer(&auth, &form) {
         Ok(offer) => offer,
         Err(error) if error.kind() == ErrorKind::InvalidRequest => {
@@ -105,31 +99,9 @@ pub(in crate::pages) async fn give(
         }
         Err(error) => return Err(error.into()),
     };
-    let known = auth.0.settings.cookie.known(&headers);
-    let holder = holder(&member.who, known.as_ref(), &caller)?;
-    let renewed = match auth.engine().confirm(&holder, form.text("password"), false).await {
-        Ok(renewed) => renewed,
-        Err(error) => {
-            let sentence = match error.kind() {
-                ErrorKind::InvalidCredentials | ErrorKind::InvalidRequest => {
-                    Some(words::WRONG_PASSWORD.into())
-                }
-                _ => later(&error),
-            };
-            let Some(sentence) = sentence else { return Err(gone(error)) };
-            let view = Grants { password_error: Some(sentence), ..view(&auth, &member, &form) };
-            return Ok(show_refused(&error, &view));
-        }
-    };
-    let cookie = successor_cookie(&auth, &renewed);
-    let Issued::Cookie { session, .. } = renewed.issued else {
-        return Err(Problem::no_session().into());
-    };
-    let giver = Giver { session: session.id, via: Via::Cookie, scope: None, caller: &caller };
-    let given = match auth.engine().give(&giver, &offer).await {
-        Ok(given) => given,
-        Err(error) => return Ok((cookie, gone(error)).into_response()),
-    };
+    let session = member.who.session_id.ok_or_else(Problem::no_session)?;
+    let giver = Giver { session, via: Via::Cookie, scope: None, caller: &caller };
+    let given = auth.engine().give(&giver, &offer).await.map_err(gone)?;
     let settings = auth.engine().settings();
     let view = Given {
         page: member.page(&auth),
@@ -142,7 +114,7 @@ pub(in crate::pages) async fn give(
         ends: When::on(given.session.expires_at.as_millis()),
         refresh_at: format!("{}/oauth/token", settings.issuer),
     };
-    Ok((cookie, show_page(StatusCode::OK, &view)).into_response())
+    Ok(show_page(StatusCode::OK, &view))
 }
 
 /// What the form asks for. A choice that is not offered is a scope that is not to be had, or no end that counts.

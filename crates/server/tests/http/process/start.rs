@@ -88,3 +88,12 @@ fn em_10_danger_is_told_at_every_start() {
         );
     }
 }
+
+#[test]
+fn lg_13_what_it_holds_in_memory_is_dumped_into_no_file() {
+    let server = TestServer::start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid().as_raw_nonzero())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let [soft, hard] = [4, 5].map(|column| core.split_whitespace().nth(column).unwrap());
+    assert_eq!((soft, hard), ("0", "0"), "{core}");
+}

@@ -309,6 +309,16 @@ impl World {
 }
 
 impl Browser {
+    /// What a renewal made of it.
+    pub(crate) fn succeeded(&self, issued: Issued) -> Self {
+        match issued {
+            Issued::Cookie { session, cookie } => {
+                Self { session: *session, cookie, known: self.known.clone() }
+            }
+            Issued::Token(_) => panic!("a renewal by cookie answered with a token"),
+        }
+    }
+
     pub(crate) fn of(login: LoggedIn) -> Self {
         match login.issued {
             Issued::Cookie { session, cookie } => Self { session: *session, cookie, known: login.known },

@@ -7,6 +7,7 @@ use symbolon::{ErrorKind, audit::Actor, login::Carrier, password::params::Argon2
 use crate::common::{Call, World, caller_at, kind, over_every_store, verdict};
 
 over_every_store! {
+    lg_09_what_cannot_be_written_down_is_refused_and_never_done_in_silence,
     cr_01_invariant_7_everybody_who_may_not_come_in_gets_one_answer_at_one_cost,
     invariant_7_an_unknown_name_takes_a_place_in_the_hashing_queue,
     cr_18_a_password_too_long_is_never_hashed_nor_counted,
@@ -147,4 +148,20 @@ async fn lg_07_each_failure_leaves_one_row(world: World) {
     let rows = world.audited("login").await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].actor.as_deref(), Some(format!("user:{}", ann.id).as_str()));
+}
+
+/// An event and its audit row are one write, so that neither is without the other; an event that writes nothing else waits for its row.
+async fn lg_09_what_cannot_be_written_down_is_refused_and_never_done_in_silence(world: World) {
+    let ann = world.user("ann").await;
+    let before = world.engine.audit(None, None, usize::MAX).await.unwrap();
+    world.store.fail_before(Call::Record);
+    let wrong = world.try_from("ann", "not the password of anybody", "192.0.2.1").await;
+    assert_eq!(kind(&wrong), Some(ErrorKind::Unavailable), "a failure that nobody could look up later");
+    world.store.fail_before(Call::Transact);
+    let right = world.try_from("ann", &ann.password, "192.0.2.1").await;
+    assert_eq!(kind(&right), Some(ErrorKind::Unavailable));
+    assert_eq!(world.live(ann.id).await, [] as [uuid::Uuid; 0], "no login without its row");
+    assert_eq!(world.engine.audit(None, None, usize::MAX).await.unwrap(), before);
+    world.try_from("ann", &ann.password, "192.0.2.1").await.map(drop).unwrap();
+    assert_eq!(world.audited("login").await.len(), 1);
 }

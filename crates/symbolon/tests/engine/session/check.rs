@@ -20,6 +20,8 @@ over_every_store! {
     a_token_session_cannot_be_shown_as_a_cookie,
     sessions_beyond_the_cache_are_read_again_and_the_dead_stay_dead,
     em_06_a_cookie_of_another_installation_is_nobodys,
+    st_17_a_clock_that_goes_back_brings_back_nothing_that_was_ended,
+    ck_14_dead_cookies_take_no_room_in_memory,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -215,4 +217,42 @@ async fn em_06_a_cookie_of_another_installation_is_nobodys(world: World) {
     assert_eq!(kind(&other.engine.refresh(&refresh, None, &caller()).await), Some(ErrorKind::InvalidGrant));
     assert_eq!(other.store.calls(Call::Session), 0);
     assert!(world.accepts(&browser.cookie).await);
+}
+
+/// What ran out by the clock alone lives again by the clock, until its row is purged; what was ended does not, however early it becomes.
+async fn st_17_a_clock_that_goes_back_brings_back_nothing_that_was_ended(world: World) {
+    let ann = world.user("ann").await;
+    let (ended, left) = (world.browser(&ann).await, world.browser(&ann).await);
+    assert!(world.accepts(&ended.cookie).await && world.accepts(&left.cookie).await);
+    world.engine.logout(ended.session.id, ann.id, &caller()).await.unwrap();
+    world.clock.advance(31 * DAY);
+    assert!(!world.accepts(&left.cookie).await, "it has run out");
+    world.engine.tend().await.unwrap();
+    world.clock.set_back(31 * DAY + Duration::from_secs(60 * 60));
+    for _ in 0..2 {
+        assert!(!world.accepts(&ended.cookie).await);
+        world.engine.tend().await.unwrap();
+    }
+    assert!(!world.accepts(&left.cookie).await, "its row has gone with the sweep");
+    let world = world.kill().await;
+    assert!(!world.accepts(&ended.cookie).await && !world.accepts(&left.cookie).await);
+}
+
+/// Once real, now dead: each is looked up and none is kept, so that no number of them pushes a living one out.
+async fn ck_14_dead_cookies_take_no_room_in_memory(world: World) {
+    let world = world.restart_with(|settings| settings.session_cache = 20).await;
+    let (ann, bob) = (world.user("ann").await, world.user("bob").await);
+    let mut dead = Vec::new();
+    for _ in 0..60 {
+        dead.push(world.browser(&ann).await);
+    }
+    world.engine.end_all(ann.id, Actor::Cli, None).await.unwrap();
+    let alive = world.browser(&bob).await;
+    assert!(world.accepts(&alive.cookie).await);
+    let kept = world.engine.cached().sessions;
+    for browser in &dead {
+        assert!(!world.accepts(&browser.cookie).await);
+    }
+    assert_eq!(world.engine.cached().sessions, kept);
+    assert_eq!(world.recalls(&alive.cookie), Some(true));
 }

@@ -3,6 +3,7 @@
 mod check;
 mod fill;
 mod limit;
+mod machine;
 mod misses;
 mod renewal;
 mod renewal_race;

@@ -149,3 +149,34 @@ async fn the_list_shows_activity_that_waited(world: World) {
     let listed = world.engine.sessions(ann.id).await.unwrap();
     assert_eq!((listed.len(), listed[0].last_seen), (1, world.now()));
 }
+
+/// The figure of the design: 1,000,000 checks of 1,000 sessions within a minute. Their activity is written every five seconds, as the
+/// background does it; here each second, so that fewer transactions are no accident.
+#[tokio::test]
+async fn a_million_checks_within_a_minute_are_a_thousand_rows_in_sixty_transactions() {
+    let world = World::sqlite().await;
+    const SESSIONS: usize = 1_000;
+    let ann = world.user("ann").await;
+    let mut cookies = Vec::new();
+    for _ in 0..SESSIONS {
+        cookies.push(world.browser(&ann).await.cookie);
+    }
+    world.clock.advance(90 * SECOND);
+    for cookie in &cookies {
+        assert!(world.accepts(cookie).await);
+    }
+    let mut checks = 0;
+    for _ in 0..60 {
+        for _ in 0..1_000_000 / 60 + 1 {
+            assert_eq!(world.recalls(&cookies[checks * 7 % SESSIONS]), Some(true));
+            checks += 1;
+        }
+        world.engine.sessions_written().await.unwrap();
+        world.clock.advance(Duration::from_millis(990));
+    }
+    assert!(checks >= 1_000_000, "{checks}");
+    let written = world.store.touches();
+    let rows: usize = written.iter().map(Vec::len).sum();
+    assert!(rows <= SESSIONS && written.len() <= 60, "{rows} rows in {} transactions", written.len());
+    assert_eq!(rows, SESSIONS, "and nobody's activity is lost");
+}
