@@ -28,7 +28,7 @@ async fn tells(store: Arc<dyn Store>, schema: Value) {
     );
     assert_eq!(status["counted_all"], true);
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!((&status["log"]["head"], &status["log"]["applied"]), (&json!(0), &json!(0)));
+    assert_eq!((&status["log"]["head"], &status["log"]["applied"]), (&json!(1), &json!(1)), "the client");
     assert_eq!(status["keys"][0]["state"], "current");
     assert_eq!(status["master_keys"][0]["version"], 1);
     assert_eq!(status["master_keys"][0]["fingerprint"].as_str().unwrap().len(), 16);
