@@ -1,5 +1,5 @@
-//! Claims as `serde_json` writes them for us: no white space, no escapes, no members of others. Nearly every
-//! token is of this form, and read so it costs a third. Whatever is not gets `None` and is read, or refused,
+//! Claims as [`AccessClaims`] are written: no white space, no escapes, no members of others, each in its place. Nearly every
+//! token is of this form, and read so it costs a fraction. Whatever is not gets `None` and is read, or refused,
 //! by [`read`](super::read), which alone decides what passes: the tests hold that what is read here is read
 //! alike there.
 
@@ -9,80 +9,59 @@ use super::{AccessClaims, Audience, LAST_SECOND, read};
 
 /// The claims, if they are of that form.
 pub(super) fn claims(text: &str) -> Option<AccessClaims> {
-    // JSON has no control characters in strings, and this form none between them.
-    if text.bytes().fold(false, |found, byte| found | (byte < 0x20)) {
+    // JSON has no control characters in strings, and this form none between them and no escapes within.
+    if text.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'\\')) {
         return None;
     }
     let mut rest = Rest(text);
-    let (mut iss, mut sub, mut aud, mut jti, mut client_id) = (None, None, None, None, None);
-    let (mut exp, mut iat, mut nbf, mut auth_time) = (None, None, None, None);
-    let (mut sid, mut r#gen, mut amr, mut scope) = (None, None, None, None);
-    rest.take('{')?;
-    loop {
-        let name = rest.string()?;
-        rest.take(':')?;
-        match name {
-            "iss" => once(&mut iss, rest.string()?.to_owned())?,
-            "sub" => once(&mut sub, rest.id()?)?,
-            "aud" => once(&mut aud, rest.audience()?)?,
-            "exp" => once(&mut exp, rest.date()?)?,
-            "iat" => once(&mut iat, rest.date()?)?,
-            "nbf" => once(&mut nbf, rest.date()?)?,
-            "jti" => once(&mut jti, rest.id()?)?,
-            "client_id" => once(&mut client_id, rest.string()?.to_owned())?,
-            "sid" => once(&mut sid, rest.id()?)?,
-            "gen" => once(&mut r#gen, rest.number()?)?,
-            "amr" => once(&mut amr, rest.strings()?)?,
-            "auth_time" => once(&mut auth_time, rest.date()?)?,
-            "scope" => once(&mut scope, rest.string()?.to_owned())?,
-            _ => return None,
-        }
-        if rest.take(',').is_none() {
-            break;
-        }
-    }
-    rest.take('}')?;
+    // In this order no member can stand there twice.
     let claims = AccessClaims {
-        iss: iss?,
-        sub: sub?,
-        aud: aud?,
-        exp: exp?,
-        iat: iat?,
-        nbf,
-        jti: jti?,
-        client_id: client_id?,
-        sid,
-        r#gen: r#gen?,
-        amr: amr?,
-        auth_time: auth_time?,
-        scope,
+        iss: rest.after(r#"{"iss":"#)?.text()?,
+        sub: rest.after(r#","sub":"#)?.id()?,
+        aud: rest.after(r#","aud":"#)?.audience()?,
+        exp: rest.after(r#","exp":"#)?.date()?,
+        iat: rest.after(r#","iat":"#)?.date()?,
+        nbf: rest.perhaps(r#","nbf":"#, Rest::date)?,
+        jti: rest.after(r#","jti":"#)?.id()?,
+        client_id: rest.after(r#","client_id":"#)?.text()?,
+        sid: rest.perhaps(r#","sid":"#, Rest::id)?,
+        r#gen: rest.after(r#","gen":"#)?.number()?,
+        amr: rest.after(r#","amr":"#)?.texts()?,
+        auth_time: rest.after(r#","auth_time":"#)?.date()?,
+        scope: rest.perhaps(r#","scope":"#, Rest::text)?,
         cnf: None,
         kind: None,
         extra: serde_json::Map::new(),
     };
-    rest.0.is_empty().then_some(claims)
-}
-
-fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
-    slot.replace(value).is_none().then_some(())
+    (rest.0 == "}").then_some(claims)
 }
 
 /// What is still to be read.
 struct Rest<'t>(&'t str);
 
 impl<'t> Rest<'t> {
-    fn take(&mut self, letter: char) -> Option<()> {
-        self.0 = self.0.strip_prefix(letter)?;
-        Some(())
+    fn after(&mut self, literal: &str) -> Option<&mut Self> {
+        self.0 = self.0.strip_prefix(literal)?;
+        Some(self)
+    }
+
+    /// The value of a member that may be absent.
+    fn perhaps<T>(&mut self, literal: &str, value: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.after(literal) {
+            Some(rest) => value(rest).map(Some),
+            None => Some(None),
+        }
     }
 
     fn string(&mut self) -> Option<&'t str> {
-        self.take('"')?;
-        let end = memchr::memchr2(b'"', b'\\', self.0.as_bytes())?;
-        let text = &self.0[..end];
-        self.0 = &self.0[end..];
-        self.take('"')?;
-        Some(text)
+        let text = self.0.strip_prefix('"')?;
+        let end = memchr::memchr(b'"', text.as_bytes())?;
+        self.0 = &text[end + 1..];
+        Some(&text[..end])
+    }
+
+    fn text(&mut self) -> Option<String> {
+        self.string().map(str::to_owned)
     }
 
     fn number(&mut self) -> Option<u64> {
@@ -105,25 +84,26 @@ impl<'t> Rest<'t> {
         read::id(self.string()?)
     }
 
-    fn strings(&mut self) -> Option<Vec<String>> {
-        self.take('[')?;
+    fn texts(&mut self) -> Option<Vec<String>> {
+        self.after("[")?;
         let mut all = Vec::new();
-        if self.take(']').is_some() {
+        if self.after("]").is_some() {
             return Some(all);
         }
         loop {
-            all.push(self.string()?.to_owned());
-            if self.take(',').is_none() {
-                return self.take(']').map(|()| all);
+            all.push(self.text()?);
+            if self.after(",").is_none() {
+                return self.after("]").map(|_| all);
             }
         }
     }
 
     fn audience(&mut self) -> Option<Audience> {
         if self.0.starts_with('[') {
-            return self.strings().map(Audience::Many);
+            self.texts().map(Audience::Many)
+        } else {
+            self.text().map(Audience::One)
         }
-        self.string().map(|one| Audience::One(one.to_owned()))
     }
 }
 
