@@ -1,5 +1,6 @@
 """Where fuzzing begins: `seeds.py TARGET FOLDER VECTORS` writes inputs that get far, one a file. The vectors may be absent."""
 
+import base64
 import hashlib
 import json
 import pathlib
@@ -14,6 +15,8 @@ CLAIMS = {
 EC = {"kty": "EC", "crv": "P-256", "use": "sig", "kid": "k", "alg": "ES256", "key_ops": ["verify"],
       "x": "TdVOL8FWnMxY_zE-9MoGVKe22yEmvI9YgBfe-8C3iqc", "y": "tkw-lgRmyxd2cQewNj5iRVpaMStpaZTXDY8RQ-Y_8F8"}
 OKP = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+PROOF = {"jti": "-BwC3ESc6acc2lTc", "htm": "GET", "htu": "https://id.example/v1/me?x=%2f#y", "iat": 1700000000, "nonce": "n",
+         "ath": "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"}
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJpIiwiYXVkIjoiYSIsImV4cCI6MTcwMDAwMDMwMH0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 
@@ -35,6 +38,12 @@ if target == "token":
 elif target == "jwk":
     seeds = [json.dumps(one) for one in (EC, OKP, {"keys": [EC, OKP]})]
     seeds += [json.dumps(one) for one in found if isinstance(one, dict) and ("kty" in one or "keys" in one)]
+elif target == "proof":
+    headers = [{"typ": "dpop+jwt", "alg": alg, "jwk": jwk} for alg, jwk in (("ES256", EC), ("EdDSA", OKP), ("Ed25519", OKP))]
+    seeds = [json.dumps(one) for one in (PROOF, *headers)] + [json.dumps({**PROOF, "htu": url}) for url in ("HTTPS://ID.example:443", "/")]
+    seeds += [".".join(base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in (header, PROOF)) + "." + 86 * "A"
+              for header in headers]
+    seeds += [one for one in found if isinstance(one, str) and one.count(".") == 2 and len(one) < 5000]
 else:
     seeds = [path.read_text() for path in pems]
     seeds += [one for one in found if isinstance(one, str) and one.startswith("-----BEGIN ")]
