@@ -1,8 +1,10 @@
-//! AD-01, AD-14, AD-17, AD-19, AD-21, JC-18 and what of BT concerns administration: nobody gets behind the door who may not, whatever
+//! AD-01, AD-14, AD-17, AD-19, AD-21, JC-18, RT-11 and what of BT concerns administration: nobody gets behind the door who may not, whatever
 //! they send, and the door says the same in front of everything.
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
 use symbolon::audit::Actor;
 use symbolon_axum::Options;
 use uuid::Uuid;
@@ -263,6 +265,36 @@ async fn jc_18_a_role_that_is_taken_away_is_gone_in_the_next_request() {
     world.engine.set_roles(other.id, vec!["admin".into()], Actor::Cli).await.unwrap();
     for who in &logins {
         assert_eq!(world.ask("GET", "/v1/admin/keys").by(who).await.status, 200);
+    }
+}
+
+/// RT-11 asks for a refreshed token that carries the new roles. Ours carry none: what counts is what the user is at the moment of the
+/// call, so the token of before and the one of after are told the same.
+#[tokio::test]
+async fn rt_11_a_refresh_brings_back_no_role_that_was_taken_away() {
+    let world = World::new().await;
+    world.user("root", &["admin"]).await;
+    let other = world.user("other", &["admin"]).await;
+    let login = json!({ "identifier": "other", "password": PASSWORD });
+    let mut answer = world.ask("POST", "/v1/tokens").json(&login).await.json();
+    let mut held = Vec::new();
+    for (roles, status) in [(&["admin"][..], 200), (&[], 403), (&["editor"], 403), (&["admin"], 200)] {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        world.engine.set_roles(other.id, roles, Actor::Cli).await.unwrap();
+        let form =
+            format!("grant_type=refresh_token&refresh_token={}", answer["refresh_token"].as_str().unwrap());
+        let refreshed = world.ask("POST", "/oauth/token").form(&form).await;
+        assert_eq!(refreshed.status, 200, "the chain itself goes on: {refreshed:?}");
+        answer = refreshed.json();
+        let token = answer["access_token"].as_str().unwrap().to_owned();
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&payload).unwrap();
+        assert!(claims["sub"] == other.id.to_string() && claims.get("roles").is_none(), "{claims}");
+        held.push(Who::Bearer(token));
+        for who in &held {
+            assert_eq!(world.ask("GET", "/v1/admin/keys").by(who).await.status, status);
+        }
+        world.clock.forward(Duration::from_secs(31));
     }
 }
 

@@ -26,6 +26,7 @@ over_every_store! {
     rt_17_what_is_stored_is_no_token,
     rt_18_a_token_three_steps_old_is_theft,
     rt_19_many_rotations_leave_one_row,
+    rt_23_a_job_whose_user_was_disabled_refreshes_no_more,
     rt_25_tokens_of_two_chains_do_not_mix,
 }
 
@@ -230,6 +231,27 @@ async fn rt_19_many_rotations_leave_one_row(world: World) {
     assert!(world.store_log().await.is_empty());
     refused(&world, &oldest).await;
     refused(&world, &token).await;
+}
+
+/// For good: who is enabled again has to give the job a new grant.
+async fn rt_23_a_job_whose_user_was_disabled_refreshes_no_more(world: World) {
+    let ann = world.user("ann").await;
+    let given = world.give(world.browser(&ann).await.session.id, "nightly").await.unwrap();
+    let used = given.answer.refresh_token.unwrap();
+    let job = refresh(&world, &used).await.unwrap();
+    let (token, access) = (job.refresh_token.unwrap(), job.access_token);
+    assert!(world.engine.check_token(&access).is_ok());
+    world.engine.set_disabled(ann.id, true, Actor::Cli).await.unwrap();
+    for enabled in [false, true] {
+        if enabled {
+            world.engine.set_disabled(ann.id, false, Actor::Cli).await.unwrap();
+        }
+        for token in [&used, &token] {
+            refused(&world, token).await;
+        }
+        assert!(world.engine.check_token(&access).is_err(), "enabled={enabled}");
+    }
+    assert!(world.audited("refresh_reused").await.is_empty(), "late is no theft");
 }
 
 async fn rt_25_tokens_of_two_chains_do_not_mix(world: World) {
