@@ -1,12 +1,12 @@
 //! Refresh: a counter and a MAC, nothing stored per token. An honest client is never logged out; a thief ends the session.
 
-use symbolon_token::RefreshToken;
+use symbolon_token::{RefreshToken, Timestamp};
 
 use super::issue::{TokenAnswer, subset};
 use crate::{
     Symbolon,
     audit::{Actor, Event},
-    error::{Error, ErrorKind::NoSession, Result},
+    error::{Error, ErrorKind, Result},
     login::{Caller, MARGIN, ROUNDS},
     revocation::Ending,
     store::{End, Kind, RefreshRequest, Refreshed, SessionRow},
@@ -59,20 +59,38 @@ impl Symbolon {
                 grace_ms: i64::try_from(self.settings().token.refresh_grace.as_millis()).unwrap_or(i64::MAX),
                 idle_expires_at: began.plus(self.lives(row.session.kind).0),
             };
-            return match self.store().refresh(request).await? {
-                Refreshed::Issue(row) => self
-                    .token_answer_for(&row.user, &row.session, narrowed.as_deref(), caller.jkt(), began)
-                    .map_err(|error| if error.kind() == NoSession { Error::invalid_grant() } else { error }),
-                Refreshed::Dead => Err(Error::invalid_grant()),
-                Refreshed::Reused(row) => {
-                    Err(self.end_chain(&row.session, "refresh_reused", "theft", caller).await?)
-                }
-                Refreshed::Ahead(row) => Err(self
-                    .end_chain(&row.session, "refresh_ahead", "the store lost a commit", caller)
-                    .await?),
-            };
+            let (engine, caller) = (self.clone(), caller.clone());
+            let moving = async move { engine.move_on(request, narrowed.as_deref(), &caller, began).await };
+            // To its end, whether anybody still waits for it or not: a thief who hangs up in time has ended the session all the same.
+            return tokio::spawn(moving)
+                .await
+                .map_err(|error| Error::caused(ErrorKind::Internal, "A refresh broke off.", error))?;
         }
         Err(Error::slow())
+    }
+
+    /// What the store thinks of a token that is genuine, and what follows from it.
+    async fn move_on(
+        &self,
+        request: RefreshRequest,
+        scope: Option<&str>,
+        caller: &Caller,
+        began: Timestamp,
+    ) -> Result<TokenAnswer> {
+        match self.store().refresh(request).await? {
+            Refreshed::Issue(row) => {
+                self.token_answer_for(&row.user, &row.session, scope, caller.jkt(), began).map_err(|error| {
+                    if error.kind() == ErrorKind::NoSession { Error::invalid_grant() } else { error }
+                })
+            }
+            Refreshed::Dead => Err(Error::invalid_grant()),
+            Refreshed::Reused(row) => {
+                Err(self.end_chain(&row.session, "refresh_reused", "theft", caller).await?)
+            }
+            Refreshed::Ahead(row) => {
+                Err(self.end_chain(&row.session, "refresh_ahead", "the store lost a commit", caller).await?)
+            }
+        }
     }
 
     async fn end_chain(
@@ -90,7 +108,7 @@ impl Symbolon {
         match ended {
             Ok(_) => Ok(Error::invalid_grant()),
             // Ended and purged meanwhile: as dead as it should be.
-            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(Error::invalid_grant()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Error::invalid_grant()),
             Err(error) => Err(error),
         }
     }

@@ -136,6 +136,35 @@ fn rt_05_after_a_crash_the_rotated_token_is_what_it_was() {
 }
 
 #[test]
+fn rt_05_killed_at_any_moment_of_fifty_refreshes_it_has_moved_once_or_not_at_all() {
+    let mut server = TestServer::start();
+    let seed = Chance::seed();
+    println!("SYMBOLON_TEST_SEED={seed}");
+    let mut chance = Chance::new(seed, 0);
+    let alice = server.person("alice");
+    for _ in 0..6 {
+        let first = server.tokens(&alice);
+        let form = [("grant_type", "refresh_token"), ("refresh_token", first.refresh.as_str())];
+        let request = server.post("/oauth/token").form(&form).bytes();
+        let mut tabs: Vec<_> = (0..50).map(|_| server.connect()).collect();
+        tabs.iter_mut().for_each(|tab| tab.write(&request));
+        // Before the first is read, or while they are handled, or after.
+        std::thread::sleep(std::time::Duration::from_micros(chance.below(8000)));
+        server.kill();
+        drop(tabs);
+        server.up();
+        // Whatever became of them, the client knows the old token only; its tabs ask again, and there is one successor.
+        let again: Vec<Tokens> = (0..3).map(|_| server.refreshed(&first.refresh)).collect();
+        for tokens in &again {
+            assert_eq!((&tokens.session, &tokens.refresh), (&first.session, &again[0].refresh));
+            assert!(server.opens(&Key::Bearer(tokens.access.clone())));
+        }
+        assert_ne!(again[0].refresh, first.refresh);
+        assert!(server.opens(&Key::Refresh(again[0].refresh.clone())));
+    }
+}
+
+#[test]
 fn rt_13_a_lost_reply_costs_nothing() {
     let server = impatient();
     let seed = Chance::seed();

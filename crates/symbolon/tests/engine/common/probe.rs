@@ -91,6 +91,8 @@ pub(crate) struct Probe {
     inner: Arc<dyn Store>,
     followers: Arc<Mutex<Option<Follower>>>,
     calls: Mutex<HashMap<Call, usize>>,
+    /// How many calls have come back, or were given up.
+    over: Mutex<HashMap<Call, usize>>,
     gates: Mutex<Vec<Gate>>,
     faults: Mutex<Vec<(Call, When)>>,
     /// Every activity that was written.
@@ -111,6 +113,7 @@ impl Probe {
             inner,
             followers,
             calls: Mutex::default(),
+            over: Mutex::default(),
             gates: Mutex::default(),
             faults: Mutex::default(),
             touches: Mutex::default(),
@@ -140,6 +143,14 @@ impl Probe {
     /// How often it was called.
     pub(crate) fn calls(&self, call: Call) -> usize {
         self.calls.lock().unwrap().get(&call).copied().unwrap_or_default()
+    }
+
+    /// Waits until every call so far has come back, also those for which nobody waits.
+    pub(crate) async fn settled(&self, call: Call) {
+        let over = || self.over.lock().unwrap().get(&call).copied().unwrap_or_default();
+        while over() < self.calls(call) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// All calls so far.
@@ -186,10 +197,20 @@ impl Probe {
 
     async fn through<T>(&self, call: Call, work: impl Future<Output = Result<T>>) -> Result<T> {
         *self.calls.lock().unwrap().entry(call).or_default() += 1;
+        let _over = Over(&self.over, call);
         self.pass(call, When::Before).await?;
         let answer = work.await;
         self.pass(call, When::After).await?;
         answer
+    }
+}
+
+/// Counts a call as over when it is dropped.
+struct Over<'p>(&'p Mutex<HashMap<Call, usize>>, Call);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap().entry(self.1).or_default() += 1;
     }
 }
 

@@ -7,6 +7,7 @@ mod introspect;
 mod issue;
 mod life;
 mod refresh;
+mod refresh_faults;
 mod refresh_rows;
 mod revoke;
 mod seen;
