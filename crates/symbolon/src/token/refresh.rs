@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     login::{Caller, MARGIN, ROUNDS},
     revocation::Ending,
-    store::{End, Kind, RefreshRequest, Refreshed, SessionRow},
+    store::{End, Kind, RefreshRequest, Refreshed, SessionRow, SessionWithUser},
 };
 
 impl Symbolon {
@@ -44,7 +44,7 @@ impl Symbolon {
                 (Some(_), Some(_)) => return Err(Error::invalid_grant()),
             }
             // What cannot be issued moves nothing either: a token that was moved and not handed out would look stolen later.
-            self.token_answer_for(&row.user, &row.session, narrowed.as_deref(), caller.jkt(), began)?;
+            self.answer(&row, narrowed.as_deref(), caller, began)?;
             if let Some(proof) = unused.take() {
                 self.use_up(proof)?;
             }
@@ -78,11 +78,7 @@ impl Symbolon {
         began: Timestamp,
     ) -> Result<TokenAnswer> {
         match self.store().refresh(request).await? {
-            Refreshed::Issue(row) => {
-                self.token_answer_for(&row.user, &row.session, scope, caller.jkt(), began).map_err(|error| {
-                    if error.kind() == ErrorKind::NoSession { Error::invalid_grant() } else { error }
-                })
-            }
+            Refreshed::Issue(row) => self.answer(&row, scope, caller, began),
             Refreshed::Dead => Err(Error::invalid_grant()),
             Refreshed::Reused(row) => {
                 Err(self.end_chain(&row.session, "refresh_reused", "theft", caller).await?)
@@ -91,6 +87,19 @@ impl Symbolon {
                 Err(self.end_chain(&row.session, "refresh_ahead", "the store lost a commit", caller).await?)
             }
         }
+    }
+
+    /// What is handed out. In a session's last second there is no whole one left for a token: it is as good as over.
+    fn answer(
+        &self,
+        row: &SessionWithUser,
+        scope: Option<&str>,
+        caller: &Caller,
+        began: Timestamp,
+    ) -> Result<TokenAnswer> {
+        self.token_answer_for(&row.user, &row.session, scope, caller.jkt(), began).map_err(|error| {
+            if error.kind() == ErrorKind::NoSession { Error::invalid_grant() } else { error }
+        })
     }
 
     async fn end_chain(

@@ -112,11 +112,18 @@ async fn rt_07_more_scope_is_refused_and_moves_nothing(world: World) {
 }
 
 async fn rt_09_the_absolute_end_is_the_end(world: World) {
-    let (_, _, mut token) = first(&world).await;
-    for _ in 0..30 {
+    world.clock.advance(Duration::from_millis(300));
+    let (ann, _, mut token) = first(&world).await;
+    for _ in 0..29 {
         token = next(&world, &token).await;
         world.clock.advance(DAY);
     }
+    token = next(&world, &token).await;
+    // In the last second, when no whole one is left for a token, and then.
+    world.clock.advance(DAY - Duration::from_millis(200));
+    refused(&world, &token).await;
+    assert_eq!(world.live(ann.id).await.len(), 1);
+    world.clock.advance(Duration::from_millis(200));
     refused(&world, &token).await;
     assert!(world.audited("refresh_reused").await.is_empty(), "late is no theft");
 }
