@@ -1,14 +1,19 @@
 //! From configuration to engine and router: the one place where settings of one are turned into settings of the other.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use symbolon::{
     Symbolon,
-    keyring::MasterKeys,
+    clock::{SystemClock, SystemRandomness},
+    keyring::{MasterKeys, file},
     limits::{DpopSettings, SessionSettings, Settings, ThrottleSettings, TokenSettings},
     password::{hasher::HasherSettings, params::Argon2Params},
-    store::ThrottleRule,
+    store::{Store, ThrottleRule},
 };
 use symbolon_axum::{Auth, Options};
 
@@ -30,17 +35,45 @@ pub async fn engine(config: &Config, issuer: &str, owner: &str) -> Result<Symbol
     match &config.master_key {
         MasterKey::InData => {}
         MasterKey::File(path) => builder = builder.master_key_file(path),
-        MasterKey::Environment(text) => {
-            builder =
-                builder.master_keys(MasterKeys::parse(text).context("SYMBOLON_MASTER_KEY is not usable")?);
-        }
+        MasterKey::Environment(text) => builder = builder.master_keys(environment(text)?),
     }
     Ok(builder.open().await?)
 }
 
+/// The master keys of an installation that is there: none is made.
+///
+/// # Errors
+/// When they cannot be had, in a sentence that says why.
+pub fn master_keys(config: &Config, data: &Path) -> Result<MasterKeys> {
+    let path = match &config.master_key {
+        MasterKey::Environment(text) => return environment(text),
+        MasterKey::File(path) => path.clone(),
+        MasterKey::InData => data.join(file::FILE),
+    };
+    Ok(MasterKeys::from_file(&path, false, &SystemRandomness)?)
+}
+
+fn environment(text: &str) -> Result<MasterKeys> {
+    MasterKeys::parse(text).context("SYMBOLON_MASTER_KEY is not usable")
+}
+
+/// Opens the engine over a store that is open already.
+///
+/// # Errors
+/// As [`engine`].
+pub async fn engine_over(
+    config: &Config,
+    issuer: &str,
+    store: Arc<dyn Store>,
+    master: MasterKeys,
+) -> Result<Symbolon> {
+    let settings = settings(config, issuer)?;
+    Ok(Symbolon::open(settings, store, master, Arc::new(SystemClock), Arc::new(SystemRandomness)).await?)
+}
+
 /// The data folder: the store's, else `server.data`.
-pub fn data(config: &Config, folder: Option<&std::path::Path>) -> PathBuf {
-    folder.map_or_else(|| config.server.data.clone(), std::path::Path::to_owned)
+pub fn data(config: &Config, folder: Option<&Path>) -> PathBuf {
+    folder.map_or_else(|| config.server.data.clone(), Path::to_owned)
 }
 
 /// The HTTP surface of an engine.

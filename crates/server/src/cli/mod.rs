@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod backup;
 mod client;
 mod config;
 mod doctor;
@@ -14,6 +15,8 @@ mod installation;
 mod key;
 mod migrate;
 mod node;
+mod progress;
+mod restore;
 mod serve;
 mod session;
 mod text;
@@ -70,6 +73,8 @@ enum Verb {
     #[command(subcommand)]
     Token(token::Token),
     Migrate(migrate::Migrate),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Doctor(doctor::Doctor),
     /// Shows the settings.
     #[command(subcommand)]
@@ -92,6 +97,8 @@ impl Verb {
             Self::Key(verb) => verb.run().await,
             Self::Token(verb) => verb.run().await,
             Self::Migrate(verb) => verb.run().await,
+            Self::Backup(verb) => verb.run().await,
+            Self::Restore(verb) => verb.run().await,
             Self::Doctor(verb) => verb.run().await,
             Self::Config(verb) => verb.run(),
         }

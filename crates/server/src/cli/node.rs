@@ -72,14 +72,8 @@ impl Node {
 
     /// Opens the store in this process.
     pub(super) async fn open(config: &Config) -> Result<Self> {
-        let mut listen = config.server.listen;
-        if listen.port() == 0 {
-            // Whichever port the server gets next: nothing that is done here hangs on it.
-            listen.set_port(7117);
-        }
-        let issuer = config.issuer(listen);
         let owner = format!("process {}, a command line", std::process::id());
-        let engine = assemble::engine(config, issuer.as_str(), &owner).await?;
+        let engine = assemble::engine(config, &issuer(config), &owner).await?;
         let router = assemble::auth(config, engine.clone())?.local_router();
         Ok(Self(Place::Here { engine, router }))
     }
@@ -192,6 +186,16 @@ fn gone() -> &'static str {
     "the server went away in the middle of it; see its log, and look whether it was done before trying again"
 }
 
+/// The issuer of the next start.
+pub(super) fn issuer(config: &Config) -> String {
+    let mut listen = config.server.listen;
+    if listen.port() == 0 {
+        // Whichever port the server gets next: nothing that is done here hangs on it.
+        listen.set_port(7117);
+    }
+    config.issuer(listen).as_str().to_owned()
+}
+
 /// The data folder of an installation that has one.
 pub(super) fn data(config: &Config) -> Result<PathBuf> {
     match &config.store.url {
@@ -207,7 +211,7 @@ pub(super) fn data(config: &Config) -> Result<PathBuf> {
 
 /// Whether the folder holds an installation.
 pub(super) fn exists(data: &Path) -> bool {
-    data.join(SqliteStore::FILE).exists()
+    SqliteStore::is_in(data)
 }
 
 /// The socket of the node that runs on a data folder. A process that holds the folder and has no socket is about to open it, or to

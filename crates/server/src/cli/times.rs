@@ -21,6 +21,12 @@ pub(super) fn date_of(text: &str) -> String {
     parse(text).map_or_else(|| text.to_owned(), date)
 }
 
+/// `2026-11-20T14:03:22.000Z` (RFC 3339), for programs.
+pub(super) fn rfc3339(at: Timestamp) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
+    Some(format!("{at:.3}"))
+}
+
 /// Reads RFC 3339.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let at: jiff::Timestamp = text.parse().ok()?;

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 #![allow(clippy::needless_pass_by_value, reason = "bodies are written where they are sent")]
 
+mod backup;
 mod clients;
 mod config;
 mod doctor;

@@ -84,7 +84,7 @@ impl Symbolon {
             installation.master_keys.truncate(1);
             installation.epoch += 1;
         }
-        let next = self.take_over(keys, installation, leaked, &by).await?;
+        let next = self.take_over(keys, installation, leaked, rotated(&by, leaked)).await?;
         if leaked && let Some(current) = given.first() {
             self.shorten(path, std::slice::from_ref(current));
         }
@@ -103,22 +103,22 @@ impl Symbolon {
         let gone: Vec<u32> = before.previous().iter().map(|master| master.version).collect();
         installation.master_keys.truncate(1);
         installation.epoch += 1;
-        let next = self.take_over(before.without(&gone), installation, true, by).await?;
+        let next = self.take_over(before.without(&gone), installation, true, rotated(by, true)).await?;
         Ok(done(&next, true))
     }
 
-    /// The store first, then this process: one transaction, and one step.
-    async fn take_over(
+    /// The store first, then this process: one transaction, and one step. With `ends_all` nothing that was issued before counts any more.
+    pub(super) async fn take_over(
         &self,
         keys: Vec<(u32, MasterKey)>,
         installation: Installation,
-        leaked: bool,
-        by: &By,
+        ends_all: bool,
+        event: Event<'_>,
     ) -> Result<Arc<Masters>> {
         let (ring, now) = (&self.0.keyring, self.now());
         let next = Masters::of(keys, installation.epoch).map(Arc::new).ok_or_else(no_master_key)?;
         let rows = self.store().keys().await?;
-        let (keys, removed) = if leaked {
+        let (keys, removed) = if ends_all {
             let youngest = rows.iter().map(|row| row.created_at).max();
             let made = youngest.map_or(now, |youngest| now.max(youngest.plus(Duration::from_millis(1))));
             let algorithm = self.settings().token.algorithm;
@@ -127,10 +127,8 @@ impl Symbolon {
         } else {
             (sealed_anew(&rows, &next, self.randomness())?, Vec::new())
         };
-        let event = Event::by("master_key_rotated", by)
-            .with("fingerprint", next.current().master.fingerprint())
-            .with("leaked", leaked);
-        let rekey = Rekey { installation, keys, removed, ends_sessions: leaked };
+        let event = event.with("fingerprint", next.current().master.fingerprint());
+        let rekey = Rekey { installation, keys, removed, ends_sessions: ends_all };
         self.transition(Ending::nothing(event).rekeying(rekey), now).await?;
         ring.replace(Arc::clone(&next), self.store(), self.now()).await?;
         ring.adopted.store(false, SeqCst);
@@ -145,7 +143,7 @@ impl Symbolon {
         let _alone = ring.changing.lock().await;
         let was_new = ring.adopted.load(SeqCst);
         let keys = ring.masters().without(&[]);
-        self.take_over(keys, installation, false, &Actor::System.into()).await?;
+        self.take_over(keys, installation, false, rotated(&Actor::System.into(), false)).await?;
         ring.adopted.store(was_new, SeqCst);
         Ok(())
     }
@@ -198,6 +196,10 @@ impl Symbolon {
             tell(&error);
         }
     }
+}
+
+fn rotated(by: &By, leaked: bool) -> Event<'_> {
+    Event::by("master_key_rotated", by).with("leaked", leaked)
 }
 
 fn tell(error: &Error) {

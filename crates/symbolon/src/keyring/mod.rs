@@ -8,6 +8,7 @@ pub mod file;
 pub(crate) mod life;
 pub mod master;
 pub(crate) mod masters;
+mod restored;
 pub mod rotate;
 pub mod seal;
 

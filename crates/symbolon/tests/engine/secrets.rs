@@ -9,7 +9,7 @@ use symbolon::{
     audit::Actor,
     login::{Attempt, Carrier},
     session::Via,
-    store::{NewUser, Store, Transition},
+    store::{NewUser, Store, Transition, sqlite::SqliteStore},
     token::issue::Wish,
 };
 use symbolon_token::{Algorithm, ClientSecret, Kid, MacKey, RefreshToken, SessionCookie, SigningKey};
@@ -347,4 +347,39 @@ async fn lg_11_invariant_5_no_secret_lies_in_the_files() {
         }
     }
     assert!(!holds(world.master.reveal().as_bytes()));
+}
+
+/// A backup is what a thief is likeliest to find: the master key is not in it, nor a private key that is of use without.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn km_15_a_backup_without_the_master_key_holds_no_usable_private_key() {
+    let world = World::sqlite().await;
+    let canaries = journeys(&world, "copied").await;
+    world.engine.rotate_keys(true, Actor::Cli).await.unwrap();
+    let folder = world.folder().unwrap();
+    let backup = folder.join("backup");
+    SqliteStore::back_up(folder, "a test", &backup, world.engine.now(), |_, _| {}).unwrap();
+    let bytes = std::fs::read(&backup).unwrap();
+    let holds = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
+    let loot = Loot::of(dump(&backup));
+    for key in world.engine.keys() {
+        assert!(loot.texts.contains(&key.kid.to_string()), "it does hold the keys");
+    }
+    for blob in loot.blobs.iter().filter(|blob| !blob.is_empty()) {
+        for algorithm in [Algorithm::Es256, Algorithm::Ed25519, Algorithm::Rs256] {
+            assert!(SigningKey::from_private_bytes(algorithm, blob).is_err());
+        }
+    }
+    // The head of every P-256 key in PKCS #8: as one would lie there unsealed.
+    let (key, private) = SigningKey::generate(Algorithm::Es256).unwrap();
+    assert_eq!(key.algorithm(), Algorithm::Es256);
+    let head = private.as_ref().get(..30).unwrap();
+    assert!(!holds(head));
+    let master = world.master.reveal();
+    assert!(!holds(master.as_bytes()));
+    let raw: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&master[2 * at..2 * at + 2], 16).unwrap()).collect();
+    assert!(!holds(&raw) && !holds(&raw[..16]) && !holds(&raw[16..]));
+    for (what, secret) in &canaries.secrets {
+        assert!(!holds(secret.as_bytes()), "{what}");
+    }
 }

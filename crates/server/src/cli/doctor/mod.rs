@@ -10,6 +10,7 @@ mod issuer;
 mod machine;
 mod master;
 mod report;
+mod restored;
 mod settings;
 mod store;
 mod tls;
@@ -75,7 +76,7 @@ impl Doctor {
             }
         };
         machine::open_files(report, config, &data, runs);
-        if !there {
+        if !there || !restored::check(report, &data) {
             return;
         }
         let fingerprints = master::check(report, config, &data);

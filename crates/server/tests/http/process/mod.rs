@@ -1,5 +1,6 @@
 //! The process: stopping, starting again, one owner of a folder, and what it writes besides answers.
 
+mod backup;
 mod drain;
 mod logs;
 mod master_key;

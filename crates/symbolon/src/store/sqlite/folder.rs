@@ -6,7 +6,7 @@
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,6 +16,7 @@ use rustix::{
     io::Errno,
 };
 
+use super::restore;
 use crate::store::{Result, StoreError};
 
 pub(super) const DATABASE: &str = "symbolon.db";
@@ -50,7 +51,14 @@ impl Folder {
             )));
         }
         let lock = lock(&path, owner)?;
-        Ok(Self { path, _lock: lock })
+        let folder = Self { path, _lock: lock };
+        restore::complete(&folder)?;
+        Ok(folder)
+    }
+
+    /// The folder itself, by its real name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the database file is, whether it is there or not.
@@ -70,6 +78,26 @@ impl Folder {
         }
         Ok(path)
     }
+}
+
+/// Where the database of a folder is that need not be held.
+pub(super) fn database_in(folder: &Path) -> Result<PathBuf> {
+    // SQLite refuses paths with a symbolic link anywhere in them.
+    let folder = folder.canonicalize().map_err(|error| {
+        StoreError::caused(format!("the data folder {} cannot be used", folder.display()), error)
+    })?;
+    Ok(folder.join(DATABASE))
+}
+
+/// Which file it is, whatever its name.
+pub(super) fn identity(path: &Path) -> Result<(u64, u64)> {
+    let about = path.symlink_metadata().map_err(|error| unusable(path, error))?;
+    Ok((about.dev(), about.ino()))
+}
+
+/// Puts the names in a folder on the disk.
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Whether some process holds the folder now: its line when it does.
@@ -93,7 +121,7 @@ fn make(path: &Path) -> Result<()> {
         // Two processes may start at once; the lock says whose it is.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
         // The folder's own name must survive a power loss as well as what is in it.
-        _ => File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed),
+        _ => sync(parent).map_err(failed),
     }
 }
 
@@ -123,7 +151,7 @@ fn lock(folder: &Path, owner: &str) -> Result<File> {
 }
 
 /// Opens a file of ours, making it when absent, with mode 0600.
-fn private(path: &Path) -> Result<File> {
+pub(super) fn private(path: &Path) -> Result<File> {
     let no_link = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let opened = OpenOptions::new()
         .create(true)

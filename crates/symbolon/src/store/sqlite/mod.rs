@@ -3,9 +3,11 @@
 //! Owns the data folder and the database in it. Refuses to share either. A commit that answered survives power loss, and the
 //! follower hears of log entries in the order of commits, before the write that caused them answers.
 
+mod backup;
 mod folder;
 mod read;
 mod readers;
+mod restore;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -20,8 +22,10 @@ use symbolon_token::Timestamp;
 use uuid::Uuid;
 
 use super::*;
+pub use backup::{Past, Taken};
 use folder::Folder;
 use readers::Readers;
+pub use restore::Restoring;
 use writer::Writer;
 
 /// How far a database's schema has come.
@@ -49,8 +53,20 @@ impl SqliteStore {
     /// `log_epoch` names the log of a new installation. `owner` is a line that tells a second process who holds the folder.
     ///
     /// # Errors
-    /// When another process holds the folder (the message names it), the folder or file cannot be used, or the schema is refused.
+    /// When another process holds the folder (the message names it), the folder or file cannot be used, the schema is refused, or the
+    /// file is a backup that was put there by hand: what was ended since would live again.
     pub fn open(folder: &Path, owner: &str, log_epoch: Uuid) -> Result<Self> {
+        let store = Self::open_whatever_it_is(folder, owner, log_epoch)?;
+        if store.readers.snapshot(|sql| Ok(backup::past(sql)))??.backup_of.is_some() {
+            return Err(StoreError::new(format!(
+                "the database in {} is a backup, put there by hand; `symbolon restore --in-place` makes a store of it",
+                folder.display()
+            )));
+        }
+        Ok(store)
+    }
+
+    fn open_whatever_it_is(folder: &Path, owner: &str, log_epoch: Uuid) -> Result<Self> {
         let folder = Folder::take(folder, owner)?;
         let path = folder.database()?;
         let mut connection = readers::connect(&path)?;

@@ -9,7 +9,6 @@ mod format;
 mod htpasswd;
 mod jsonl;
 mod lines;
-mod progress;
 mod record;
 mod send;
 mod source;
@@ -23,10 +22,10 @@ use serde_json::json;
 use crate::cli::{
     Installation,
     node::{Absent, Node},
+    progress::Progress,
     text::{self, SaidAlready, count},
 };
 use format::{Format, Identify};
-use progress::Progress;
 use send::Tally;
 
 /// Takes users in from another system, with their password hashes.
@@ -71,7 +70,8 @@ impl Import {
         // Before the store is opened: a file that is not there should not begin an installation.
         let source = source::open(&self.file, self.format, self.identifier)?;
         let node = Node::reach(&self.installation, Absent::Begin).await?;
-        let progress = Arc::new(Progress::begin(source.bytes, source.read));
+        let bytes = Arc::new(source.bytes.unwrap_or(0).into());
+        let progress = Arc::new(Progress::begin(bytes, source.read));
         let (tally, outcome) = send::all(&node, source.entries, hashing_threads, &progress).await;
         progress.end();
         self.summary(&tally)?;

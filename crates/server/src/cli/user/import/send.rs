@@ -15,11 +15,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{
+use super::record::{Entry, Proof, Record, What};
+use crate::cli::{
+    node::{Lane, Node},
     progress::Progress,
-    record::{Entry, Proof, Record, What},
 };
-use crate::cli::node::{Lane, Node};
 
 /// Requests on their way at once.
 const LANES: usize = 64;

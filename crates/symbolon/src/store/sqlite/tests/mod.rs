@@ -1,5 +1,6 @@
 //! What only this store promises: its files, its one process, its commits. The promises of the port are in `store/contract/`.
 
+mod backup;
 mod commits;
 mod durability;
 mod files;
@@ -17,7 +18,7 @@ use rusqlite::Connection;
 use symbolon_token::{Timestamp, view::Entry};
 use uuid::Uuid;
 
-use super::{SqliteStore, writer::Verdict};
+use super::{Past, SqliteStore, writer::Verdict};
 use crate::store::*;
 
 const ROLE: &str = "SYMBOLON_TEST_ROLE";

@@ -1,4 +1,4 @@
-//! How far an import is: a bar on a terminal, when it takes longer than a second.
+//! How far a verb is: a bar on a terminal, when it takes longer than a second.
 
 use std::{
     io::{self, IsTerminal},
@@ -12,7 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 
-use crate::cli::text;
+use super::text;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_millis(100);
@@ -25,19 +25,23 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins; nothing is drawn in the first second, or where nobody sees it.
-    pub(super) fn begin(bytes: Option<u64>, read: Arc<AtomicU64>) -> Self {
+    /// Begins; nothing is drawn in the first second, or where nobody sees it. `at` is how far it has come of `all` (0 while that is not
+    /// known), in any unit; where it is never known, in bytes.
+    pub(super) fn begin(all: Arc<AtomicU64>, at: Arc<AtomicU64>) -> Self {
         let bar = Arc::new(Mutex::new(None));
         let done = Arc::new(AtomicU64::new(0));
         let drawing = io::stderr().is_terminal().then(|| {
             let (bar, done) = (Arc::clone(&bar), Arc::clone(&done));
             tokio::spawn(async move {
                 tokio::time::sleep(PATIENCE).await;
-                *lock(&bar) = Some(new_bar(bytes));
+                *lock(&bar) = Some(new_bar(all.load(Ordering::Relaxed)));
                 loop {
                     if let Some(bar) = &*lock(&bar) {
-                        bar.set_position(read.load(Ordering::Relaxed));
-                        bar.set_message(text::count(done.load(Ordering::Relaxed), "entry", "entries"));
+                        bar.set_position(at.load(Ordering::Relaxed));
+                        match done.load(Ordering::Relaxed) {
+                            0 => {}
+                            done => bar.set_message(text::count(done, "entry, ", "entries, ")),
+                        }
                     }
                     tokio::time::sleep(EVERY).await;
                 }
@@ -74,10 +78,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn new_bar(bytes: Option<u64>) -> ProgressBar {
-    let (bar, template) = match bytes {
-        Some(bytes) => (ProgressBar::new(bytes), "{wide_bar} {percent:>3} %  {msg}, {eta} left"),
-        None => (ProgressBar::new_spinner(), "{spinner} {bytes} read, {msg}"),
+fn new_bar(all: u64) -> ProgressBar {
+    let (bar, template) = match all {
+        0 => (ProgressBar::new_spinner(), "{spinner} {msg}{bytes} read"),
+        all => (ProgressBar::new(all), "{wide_bar} {percent:>3} %  {msg}{eta} left"),
     };
     // The template is a constant; should it not parse, the plain bar does as well.
     match ProgressStyle::with_template(template) {
