@@ -438,6 +438,31 @@ mod tests {
     }
 
     #[test]
+    fn st_11_a_batch_cut_short_and_delivered_again_ends_the_same() {
+        let batch: Vec<Entry> = [A, B]
+            .into_iter()
+            .flat_map(|id| {
+                [Ended::Session(id), Ended::User { id, generation: 3 }, Ended::Token(id), Ended::Changed(id)]
+            })
+            .zip(1..)
+            .map(|(what, seq)| entry(seq, what))
+            .collect();
+        let once = View::new();
+        once.apply_log(&batch);
+        for cut in 0..=batch.len() {
+            let view = View::new();
+            view.apply_log(&batch[..cut]);
+            view.apply_log(&batch);
+            view.apply_log(&batch[cut..]);
+            assert_eq!((view.last_seq(), view.len()), (once.last_seq(), once.len()), "{cut}");
+            for id in [A, B] {
+                assert!(view.session_ended(id) && view.token_ended(id), "{cut}");
+                assert!(view.user_ended(id, 3) && !view.user_ended(id, 4), "{cut}");
+            }
+        }
+    }
+
+    #[test]
     fn an_entry_is_forgotten_after_its_time_and_a_key_never() {
         let view = View::new();
         let kid = Kid::of(&[1; 32]);

@@ -79,14 +79,15 @@ impl CachedSession {
     }
 }
 
-/// Hashes an id by its tail: the head of a UUIDv7 is time, its last 62 bits are random already.
+/// Hashes an id by its tail: the head of a UUIDv7 is time, its last 62 bits are random already. The two before them are the same in every
+/// id; a table looks at the lowest bits and the highest, so they must be neither.
 #[derive(Default)]
 pub(crate) struct Tail(u64);
 
 impl Hasher for Tail {
     fn write(&mut self, bytes: &[u8]) {
         if let Some(tail) = bytes.last_chunk::<8>() {
-            self.0 = u64::from_ne_bytes(*tail);
+            self.0 = u64::from_be_bytes(*tail).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         }
     }
 
@@ -171,6 +172,22 @@ mod tests {
         let each = bytes / u64::try_from(kept).unwrap();
         println!("{each} bytes for each cached session");
         assert!(each <= 200, "{each} bytes each");
+    }
+
+    /// The bits that choose a place in a table, and those that tell one from another there.
+    #[test]
+    fn an_ids_hash_has_no_bit_that_is_the_same_in_all() {
+        let made = crate::id::Ids::default();
+        let at = Timestamp::from_secs(1_700_000_000);
+        let hash = |_| {
+            let mut hasher = Tail::default();
+            hasher.write(made.next(at, &crate::clock::SystemRandomness).as_bytes());
+            hasher.finish()
+        };
+        let hashes: Vec<u64> = (0..8_192).map(hash).collect();
+        let values =
+            |of: fn(&u64) -> u64| hashes.iter().map(of).collect::<std::collections::HashSet<_>>().len();
+        assert_eq!((values(|hash| hash & 0xff), values(|hash| hash >> 57)), (256, 128));
     }
 
     /// Somebody walks through ten times as many live sessions as fit, each once, while others go on using theirs.

@@ -58,20 +58,18 @@ async fn checks_in_process() {
     let known = engine.cached().sessions;
     // Of a full cache every shard holds its part, and chance fills some of them sooner.
     let cookies: Vec<_> = cookies.into_iter().filter(|cookie| accepts(&engine, cookie)).collect();
-    let median = |threads: usize| {
-        let mut times: Vec<f64> =
-            (0..ROUNDS).map(|round| round_of(&engine, &cookies, threads, round)).collect();
-        times.sort_by(f64::total_cmp);
-        times[ROUNDS / 2]
-    };
-    for (threads, holds) in [(1, None), (2, Some(0.5))] {
-        let each = median(threads);
-        println!(
-            "{{\"name\": \"check in process, {threads} thread(s)\", \"beside\": \"{known} sessions\", \"value\": {each:.3}, \
-             \"unit\": \"µs\", \"goal\": \"{}\", \"holds\": {}}}",
-            holds.map_or("", |_| "≤ 0.5 µs"),
-            holds.is_none_or(|most| each <= most)
-        );
+    for (name, in_use) in [("all in turn", cookies.len()), ("10000 in use", 10_000)] {
+        for threads in [1, 2] {
+            let round = |round| round_of(&engine, &cookies[..in_use], threads, round);
+            let mut times: Vec<f64> = (0..ROUNDS).map(round).collect();
+            times.sort_by(f64::total_cmp);
+            let each = times[ROUNDS / 2];
+            println!(
+                "{{\"name\": \"check in process, {threads} thread(s)\", \"beside\": \"{known} sessions, {name}\", \"value\": {each:.3}, \
+                 \"unit\": \"µs\", \"against\": \"\", \"ratio\": \"\", \"goal\": \"≤ 0.5 µs\", \"holds\": {}}}",
+                each <= 0.5
+            );
+        }
     }
 }
 

@@ -270,3 +270,33 @@ fn cr_29_bodies_of_a_login_that_are_not_understood_are_400() {
         .problem(400, "invalid_request");
     server.post("/v1/sessions").body("Application/JSON; charset=UTF-8", body).send().gives(201);
 }
+
+/// What the operator sets is what holds, by cookie and by token.
+#[test]
+fn ck_19_a_limit_and_a_preset_hold_for_both_carriers() {
+    let server = TestServer::with(|settings| {
+        settings.set("session.limit", "2");
+        settings.set("session.preset", "\"aal2\"");
+    });
+    let alice = server.person("alice");
+    let hour = 60 * 60 * 1000;
+    let first = server.login(&alice);
+    let session = first.json();
+    let created = millis(&session, "created_at");
+    assert_eq!(millis(&session, "idle_expires_at"), created + hour);
+    assert_eq!(millis(&session, "expires_at"), created + 24 * hour);
+    let first = first.cookies()[0].value.clone();
+    let second = server.cookie(&alice);
+    let body = json!({ "identifier": "alice", "password": alice.password });
+    let tokens = server.post("/v1/tokens").json(body).send().gives(201);
+    server.get("/v1/me").cookie(&first).send().problem(401, "no_session");
+    server.get("/v1/me").cookie(&second).send().gives(200);
+    let sessions = server.get("/v1/sessions").cookie(&second).send().gives(200)["sessions"].clone();
+    assert_eq!(sessions.as_array().unwrap().len(), 2);
+    let chain = &sessions[0];
+    assert_eq!((&chain["id"], &chain["carrier"]), (&tokens["session_id"], &json!("token")));
+    assert_eq!(millis(chain, "idle_expires_at"), millis(chain, "created_at") + hour);
+    assert_eq!(millis(chain, "expires_at"), millis(chain, "created_at") + 24 * hour);
+    let activity = server.get("/v1/me/activity").cookie(&second).send().gives(200).to_string();
+    assert!(activity.contains("session_ended") && activity.contains("limit"), "{activity}");
+}

@@ -153,7 +153,7 @@ async fn a_full_disk_is_an_error_and_nothing_is_half_written() {
 }
 
 #[tokio::test]
-async fn a_database_locked_by_a_stranger_is_an_error_until_it_is_not() {
+async fn st_31_a_database_locked_by_a_stranger_is_an_error_until_it_is_not() {
     let (folder, store, _) = fresh();
     on_writer(&store, |sql, _| sql.busy_timeout(std::time::Duration::ZERO)).await.unwrap();
     let stranger = rusqlite::Connection::open(folder.path().join("symbolon.db")).unwrap();
@@ -242,7 +242,7 @@ async fn a_follower_that_panics_stops_the_writer() {
 }
 
 #[tokio::test]
-async fn more_writes_than_may_wait_are_refused_at_once() {
+async fn st_25_more_writes_than_may_wait_are_refused_at_once() {
     let (_folder, store, _) = fresh();
     let (open, gate) = gate(&store);
     let mut waiting = Vec::new();
