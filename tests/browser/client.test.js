@@ -180,6 +180,32 @@ test("logout ends the session, or, without the server, what this browser knows o
   await context.close();
 });
 
+test("a stateless login lasts as long as its token, and a logout ends that", async () => {
+  const { context, page } = await person("stateless", { storage: "local", mode: "stateless" });
+  assert.deepEqual(await state(page), { loggedIn: true, session: null });
+  assert.equal(await me(page), 200);
+  let asked = 0;
+  await context.route("**/oauth/token", (route) => void (asked += 1, route.continue()));
+  await age(page);
+  assert.equal(await me(page), "no_session");
+  assert.deepEqual([(await state(page)).loggedIn, asked], [false, 0], "there is nothing to renew it with");
+  await login(page, "stateless");
+  const token = await page.evaluate(() => window.auth.token());
+  assert.equal(await page.evaluate(() => window.auth.logout()), true);
+  const answer = await fetch(`${server.origin}/v1/me`, { headers: { authorization: `Bearer ${token}` } });
+  assert.equal(answer.status, 401);
+  await context.close();
+});
+
+test("tokens can be had anew before their time", async () => {
+  const { context, page } = await person("anew", { storage: "local" });
+  const before = await page.evaluate(() => window.auth.token());
+  await page.evaluate(() => window.auth.renew());
+  assert.notEqual(await page.evaluate(() => window.auth.token()), before);
+  assert.equal(await me(page), 200);
+  await context.close();
+});
+
 test("tokens go to the issuer and to nobody who was not named", async () => {
   const { context, page } = await person("leak", { storage: "memory" });
   const thrown = await page.evaluate((url) => window.auth.fetch(url).catch((error) => error.name), `${app.origin}/api`);

@@ -29,7 +29,7 @@ test("both journeys, click by click", async () => {
     if (name === "login") await page.screenshot({ path: `${screenshots}/explore-login.png`, fullPage: true });
   }
   const text = await page.locator("#diagram").evaluate((node) => node.textContent);
-  for (const expected of ["POST /v1/users", "POST /v1/sessions", "POST /v1/tokens", "GET /v1/me", "HttpOnly", "SameSite=Lax", "401", "204"]) {
+  for (const expected of ["POST /v1/users", "POST /v1/sessions", "POST /v1/tokens", "POST /oauth/token", "POST /oauth/revoke", "GET /v1/me", "HttpOnly", "SameSite=Lax", "401", "204"]) {
     assert.ok(text.includes(expected), `the diagrams show ${expected}`);
   }
   assert.deepEqual(faults, []);

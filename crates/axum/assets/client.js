@@ -81,10 +81,10 @@ async function holder(shared, name) {
 
 /**
  * A client of one issuer. `dpop`: bind the tokens to a key that cannot leave the browser (RFC 9449). `apis`: other origins that get
- * tokens. `audience`, `scope`: as `POST /v1/tokens` takes them. `onChange(state)`: this tab or another logged in, renewed or out.
+ * tokens. `audience`, `scope`, `mode`: as `POST /v1/tokens` takes them. `onChange(state)`: this tab or another logged in, renewed or out.
  */
 export function createClient({
-  issuer, storage = "memory", dpop = false, audience, scope, apis = [], onChange = () => {},
+  issuer, storage = "memory", dpop = false, audience, scope, mode, apis = [], onChange = () => {},
   fetch = (request) => globalThis.fetch(request),
 }) {
   const base = issuer.replace(/\/$/, "");
@@ -174,8 +174,8 @@ export function createClient({
   const renew = (stale) =>
     alone(async () => {
       const now = read();
-      if (!now) throw new AuthError("no_session", 401);
-      if (now.access !== stale.access) return now;
+      if (now && now.access !== stale.access) return now;
+      if (!now?.refresh) throw keep(null) ?? new AuthError("no_session", 401); // logged out, or stateless and over
       const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: now.refresh });
       try {
         // A reply that got lost costs nothing: the same token is answered with the same successor for a while.
@@ -211,7 +211,7 @@ export function createClient({
 
     /** Logs in; what was kept before is replaced. */
     login: ({ identifier, password }) =>
-      alone(async () => void keep(recorded(await call("/v1/tokens", JSON.stringify({ identifier, password, audience, scope }))))),
+      alone(async () => void keep(recorded(await call("/v1/tokens", JSON.stringify({ identifier, password, audience, scope, mode }))))),
 
     /** `fetch` with the token, renewed ahead of its end, and once more when it turned out to be dead. */
     async fetch(url, init) {
@@ -224,6 +224,9 @@ export function createClient({
       record = await renew(record);
       return send(request, record);
     },
+
+    /** New tokens now, ahead of time. */
+    renew: async () => void (await renew(await current())),
 
     /** The access token, for whoever sends it by other means; bound tokens are no use without a proof. */
     token: async () => (await current()).access,
@@ -238,10 +241,10 @@ export function createClient({
     /** Forgets the tokens, and ends the session where the server can be reached. Answers whether it is ended. */
     logout: ({ server = true } = {}) =>
       alone(async () => {
-        const { refresh } = read() ?? {};
+        const { refresh, access } = read() ?? {};
         keep(null);
-        if (!server || !refresh) return false;
-        return call("/oauth/revoke", new URLSearchParams({ token: refresh })).then(() => true, () => false);
+        if (!server || !access) return false;
+        return call("/oauth/revoke", new URLSearchParams({ token: refresh ?? access })).then(() => true, () => false);
       }),
   };
 }

@@ -1,77 +1,85 @@
 // Both journeys, side by side. Every step sends real requests through POST explore/call, which runs them through the server's own router
 // and tells what was sent, answered and stored. The cookie journey's cookie is a real HttpOnly one (this file cannot read it); the token
-// is kept where the visitor picks. Nothing here is trusted by the server, and everything is put on the page as text.
-// One file of this length because an asset's address carries its version, and what a module imports could not.
+// journey is client.js, as any application would use it, which keeps the token where the visitor picks. Nothing here is trusted by the
+// server, and everything is put on the page as text. One file of this length because an asset's address carries its version, and what a
+// module imports by name could not: the page says where the client is.
 
 const root = document.getElementById("explore");
 const base = root.dataset.base;
+const { createClient } = await import(root.dataset.client);
 const diagram = document.getElementById("diagram");
 const buttons = [...root.querySelectorAll("[data-step]")];
 const MARK = "symbolon-explore"; // sessionStorage: whose journey a reload interrupted; no secret in it
-const KEY = "symbolon-explore-token";
+const issuer = location.origin + base;
+const KEY = `symbolon:${issuer}`; // under which the client keeps its record
 const AGENT = ["User-Agent", navigator.userAgent];
 
 const state = { account: null, cookie: false, copy: "", token: false, ended: false, done: new Set(), busy: false };
 
 // ---- where the token is kept ----
 
-let variable = null;
-const cookieAttributes = `Path=${base}/explore; SameSite=Strict${location.protocol === "https:" ? "; Secure" : ""}`;
+/* What any script of this page reads in one line. */
 const PLACES = {
-  memory: {
-    name: "a variable of this page",
-    put: (text) => { variable = text; },
-    get: () => variable,
-    drop: () => { variable = null; },
-  },
-  session: {
-    name: "sessionStorage",
-    put: (text) => sessionStorage.setItem(KEY, text),
-    get: () => sessionStorage.getItem(KEY),
-    drop: () => sessionStorage.removeItem(KEY),
-  },
-  local: {
-    name: "localStorage",
-    put: (text) => localStorage.setItem(KEY, text),
-    get: () => localStorage.getItem(KEY),
-    drop: () => localStorage.removeItem(KEY),
-  },
+  memory: { name: "a variable of this page", read: () => null },
+  session: { name: "sessionStorage", read: () => sessionStorage.getItem(KEY) },
+  local: { name: "localStorage", read: () => localStorage.getItem(KEY) },
   cookie: {
     name: "a cookie that script can read",
-    put: (text) => { document.cookie = `${KEY}=${encodeURIComponent(text)}; Max-Age=86400; ${cookieAttributes}`; },
-    get: () => {
-      const pair = document.cookie.split("; ").find((one) => one.startsWith(`${KEY}=`));
-      return pair ? decodeURIComponent(pair.slice(KEY.length + 1)) : null;
+    read: () => {
+      const name = `${encodeURIComponent(KEY)}=`;
+      const pair = document.cookie.split("; ").find((one) => one.startsWith(name));
+      return pair ? decodeURIComponent(pair.slice(name.length)) : null;
     },
-    drop: () => { document.cookie = `${KEY}=; Max-Age=0; ${cookieAttributes}`; },
   },
 };
 const picked = (name) => root.querySelector(`input[name="${name}"]:checked`).value;
 const place = () => PLACES[picked("place")];
 const stateless = () => picked("mode") === "stateless";
 
+let client = null;
+let made = []; // the exchanges of the client's work in hand
+let answered = null; // the tokens that came last, which is what its variable holds
+let copy = null; // a thief's
+
+const connect = (storage) => createClient({ issuer, storage, mode: picked("mode"), fetch: traced });
+
+/** The tokens as a script finds them: `{ access, refresh }`. */
 function kept() {
+  if (picked("place") === "memory") return (state.token && answered) || {};
   try {
-    return JSON.parse(place().get()) ?? {};
+    return JSON.parse(place().read()) ?? {};
   } catch {
     return {};
   }
 }
 
-function keep(tokens) {
-  for (const one of Object.values(PLACES)) one.drop();
-  if (tokens) place().put(JSON.stringify(tokens));
+/** The client works: what it asked, and whether that did what it should. */
+async function work(task) {
+  made = [];
+  const error = await task().then(() => null, (error) => error);
+  if (error && (error.name !== "AuthError" || error.code === "unreachable")) throw error;
+  return { exchanges: made, done: !error };
 }
+
+/** A call with the token; without one when the client has none, so that the answer is seen. */
+async function ask(path) {
+  const asked = await work(() => client.fetch(issuer + path));
+  if (!asked.exchanges.length) asked.exchanges.push(await call("token", "GET", path));
+  return asked.exchanges;
+}
+
+/** No place holds anything any more. */
+const forget = () => Promise.all(Object.keys(PLACES).map((storage) => connect(storage).logout({ server: false })));
 
 // ---- calls ----
 
 /** One exchange: what was sent, answered and stored. Throws with a sentence when the page itself could not ask. */
-async function call(journey, method, path, { json, form, headers = [] } = {}) {
+async function call(journey, method, path, { json, form, headers = [], body } = {}) {
   const sent = [AGENT, ...headers];
   if (journey === "cookie") sent.push(["Sec-Fetch-Site", "same-origin"]); // what a browser says of a page's own request
   if (json) sent.push(["Content-Type", "application/json"]);
   if (form) sent.push(["Content-Type", "application/x-www-form-urlencoded"]);
-  const body = json ? JSON.stringify(json) : form ? new URLSearchParams(form).toString() : null;
+  body ??= json ? JSON.stringify(json) : form ? new URLSearchParams(form).toString() : null;
   const reply = await fetch(`${base}/explore/call`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -82,12 +90,21 @@ async function call(journey, method, path, { json, form, headers = [] } = {}) {
   return answer;
 }
 
-const bearer = () => (kept().access_token ? [["Authorization", `Bearer ${kept().access_token}`]] : []);
-const lost = () => (kept().access_token ? null : "The script has no token left, so it sends none.");
-const refresh = () => {
-  const form = { grant_type: "refresh_token", refresh_token: kept().refresh_token };
-  return call("token", "POST", "/oauth/token", { form });
-};
+/** `fetch` for the client: its requests, made where they can be shown. */
+async function traced(request) {
+  const spelled = (name) => name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+  const headers = [...request.headers].map(([name, value]) => [spelled(name), value]);
+  const { pathname, search } = new URL(request.url);
+  const body = (await request.text()) || null;
+  const exchange = await call("token", request.method, pathname.slice(base.length) + search, { headers, body });
+  made.push(exchange);
+  const said = bodyOf(exchange.response);
+  if (said?.access_token) answered = { access: said.access_token, refresh: said.refresh_token };
+  const { status, headers: fields, body: text } = exchange.response;
+  return new Response(text || null, { status, headers: fields });
+}
+
+const lost = (tokens = kept()) => (tokens.access ? null : "The script has no token left, so it sends none.");
 const good = (exchange) => exchange.response.status < 300;
 const setCookies = (exchange) =>
   exchange.response.headers.filter(([name]) => name.toLowerCase() === "set-cookie").map(([, value]) => value);
@@ -102,10 +119,10 @@ function bodyOf(message) {
 }
 
 /** Letters that cannot be confused, from the browser's own generator. */
-function made(length) {
-  const letters = "abcdefghjkmnpqrstuvwxyz23456789";
+function letters(length) {
+  const from = "abcdefghjkmnpqrstuvwxyz23456789";
   const bytes = crypto.getRandomValues(new Uint32Array(length));
-  return [...bytes].map((one) => letters[one % letters.length]).join("");
+  return [...bytes].map((one) => from[one % from.length]).join("");
 }
 
 // ---- the steps ----
@@ -118,7 +135,7 @@ const STEPS = {
     both: {
       why: "One account for both journeys. Of the password, only a slow hash (Argon2id) is stored.",
       go: async () => {
-        state.account = { identifier: `explorer-${made(5)}`, password: [made(5), made(5), made(5), made(5)].join("-") };
+        state.account = { identifier: `explorer-${letters(5)}`, password: [5, 5, 5, 5].map(letters).join("-") };
         const exchange = await call("token", "POST", "/v1/users", { json: { ...state.account } });
         if (!good(exchange)) state.account = null;
         return { exchanges: [exchange] };
@@ -142,10 +159,10 @@ const STEPS = {
         ? "The server signs who you are into a token, and stores nothing at all."
         : "The server signs who you are into a token. It keeps one session row, for the refresh and for your device list.",
       go: async () => {
-        const exchange = await call("token", "POST", "/v1/tokens", { json: { ...state.account, mode: picked("mode") } });
-        state.token = good(exchange);
-        if (state.token) take(bodyOf(exchange.response));
-        return { exchanges: [exchange], keeps: state.token && `The script keeps what it got in ${place().name}` };
+        client = connect(picked("place"));
+        const { exchanges, done } = await work(() => client.login(state.account));
+        state.token = done;
+        return { exchanges, keeps: done && `The script keeps what it got in ${place().name}` };
       },
     },
   },
@@ -159,7 +176,7 @@ const STEPS = {
     token: {
       why: () =>
         lost() ?? "The script adds the token. The server checks it in memory: its signature, its claims, that nothing ended it, its times.",
-      go: async () => ({ exchanges: [await call("token", "GET", "/v1/me", { headers: bearer() })] }),
+      go: async () => ({ exchanges: await ask("/v1/me") }),
     },
   },
   refresh: {
@@ -167,14 +184,13 @@ const STEPS = {
     ready: () => state.cookie || state.token,
     cookie: { why: "Nothing to do. Using the cookie is what keeps its session alive.", go: async () => ({ exchanges: [] }) },
     token: {
-      why: () => kept().refresh_token
+      why: () => kept().refresh
         ? "An access token lives for minutes. The refresh token gets the next; it counts up, so that a stolen old one is noticed."
         : "There is no refresh token. When the access token runs out, the user logs in again.",
       go: async () => {
-        if (!kept().refresh_token) return { exchanges: [] };
-        const exchange = await refresh();
-        if (good(exchange)) take(bodyOf(exchange.response));
-        return { exchanges: [exchange], keeps: good(exchange) && `The new tokens replace the old ones in ${place().name}` };
+        if (!kept().refresh) return { exchanges: [] };
+        const { exchanges, done } = await work(() => client.renew());
+        return { exchanges, keeps: done && `The new tokens replace the old ones in ${place().name}` };
       },
     },
   },
@@ -188,7 +204,7 @@ const STEPS = {
     token: {
       why: () =>
         lost() ?? (stateless() ? "A stateless token is in no list: nobody stored it." : "The same list, asked for with the token."),
-      go: async () => ({ exchanges: [await call("token", "GET", "/v1/sessions", { headers: bearer() })] }),
+      go: async () => ({ exchanges: await ask("/v1/sessions") }),
     },
   },
   logout: {
@@ -208,11 +224,11 @@ const STEPS = {
         lost() ??
         (stateless() ? "No row to end: the revocation log names this one token." : "The session’s row ends, and the revocation log says so."),
       go: async () => {
-        const exchange = await call("token", "DELETE", "/v1/sessions/current", { headers: bearer() });
+        copy = kept();
+        const { exchanges } = await work(() => client.logout());
         state.token = false;
         state.ended = true;
-        const keeps = kept().access_token && "An honest script would drop its tokens. This one keeps them, for the next step";
-        return { exchanges: [exchange], keeps };
+        return { exchanges, keeps: copy.access && "The script drops its tokens. A thief’s copy remains, for the next step" };
       },
     },
   },
@@ -225,13 +241,15 @@ const STEPS = {
     },
     token: {
       why: () => {
-        const end = claimsOf(kept().access_token)?.exp;
-        if (!(end > Date.now() / 1000)) return lost() ?? "The same token as before.";
-        return `The token itself says that it is good until ${clock(end)}. It is refused now.`;
+        const end = claimsOf(copy.access)?.exp;
+        if (!(end > Date.now() / 1000)) return lost(copy) ?? "A copy of the token, taken before the logout.";
+        return `The copy of the token itself says that it is good until ${clock(end)}. It is refused now.`;
       },
       go: async () => {
-        const exchanges = [await call("token", "GET", "/v1/me", { headers: bearer() })];
-        if (kept().refresh_token) exchanges.push(await refresh());
+        const headers = copy.access ? [["Authorization", `Bearer ${copy.access}`]] : [];
+        const exchanges = [await call("token", "GET", "/v1/me", { headers })];
+        const form = { grant_type: "refresh_token", refresh_token: copy.refresh };
+        if (copy.refresh) exchanges.push(await call("token", "POST", "/oauth/token", { form }));
         return { exchanges };
       },
     },
@@ -249,23 +267,19 @@ const STEPS = {
     },
     token: {
       why: () => {
-        if (kept().access_token) return `The token was still in ${place().name}.`;
+        if (kept().access) return `The token was still in ${place().name}.`;
         return `The token was in ${place().name}. It is lost${stateless() ? "" : "; its session lives on at the server"}.`;
       },
       go: async () => {
-        const found = Boolean(kept().access_token);
-        const exchange = await call("token", "GET", "/v1/me", { headers: bearer() });
-        state.token = good(exchange);
-        return { exchanges: [exchange], keeps: found ? "Survived" : "Gone: without a token the server knows nobody" };
+        const found = client.state().loggedIn;
+        const exchanges = await ask("/v1/me");
+        state.token = good(exchanges.at(-1));
+        return { exchanges, keeps: found ? "Survived" : "Gone: without a token the server knows nobody" };
       },
     },
   },
 };
 const ORDER = ["register", "login", "me", "refresh", "devices", "logout", "again"];
-
-function take({ access_token, refresh_token }) {
-  keep({ access_token, refresh_token });
-}
 
 async function run(id) {
   const step = STEPS[id];
@@ -305,8 +319,9 @@ function remember() {
 
 async function startOver() {
   if (state.account && state.cookie) await call("cookie", "DELETE", "/v1/sessions/current").catch(() => {});
-  if (state.account && state.token) await call("token", "DELETE", "/v1/sessions/current", { headers: bearer() }).catch(() => {});
-  keep(null);
+  if (state.account && state.token) await client.logout().catch(() => {});
+  await forget();
+  client = answered = copy = null;
   Object.assign(state, { account: null, cookie: false, copy: "", token: false, ended: false });
   state.done.clear();
   diagram.replaceChildren();
@@ -323,7 +338,7 @@ async function wake() {
   }
   root.hidden = false;
   if (!before?.identifier || !(before.cookie || before.token)) {
-    keep(null);
+    await forget();
     sessionStorage.removeItem(MARK);
     return show();
   }
@@ -333,6 +348,7 @@ async function wake() {
   }
   Object.assign(state, { account: { identifier: before.identifier }, cookie: before.cookie, token: before.token });
   for (const id of ["register", "login"]) state.done.add(id);
+  client = connect(picked("place"));
   await run("reload");
 }
 
@@ -374,7 +390,8 @@ function show(text) {
     if (ORDER.includes(id)) button.firstElementChild.textContent = state.done.has(id) ? "✓" : ORDER.indexOf(id) + 1;
     if (open && id === next) bring(button);
   }
-  document.getElementById("modes").disabled = state.busy || state.token;
+  // A client keeps its tokens in one place for as long as it is logged in.
+  for (const id of ["places", "modes"]) document.getElementById(id).disabled = state.busy || state.token;
   for (const node of root.querySelectorAll("[data-risk]")) node.hidden = node.dataset.risk !== picked("place");
   document.getElementById("blank").hidden = diagram.childElementCount > 0;
   const told = document.getElementById("told");
@@ -386,7 +403,7 @@ function show(text) {
     : /ses_/.test(document.cookie) ? document.cookie : `document.cookie → "${shorten(document.cookie)}": no session in it`;
   const tokenReads = document.getElementById("token-reads");
   const where = { memory: "variable", session: "sessionStorage", local: "localStorage", cookie: "document.cookie" }[picked("place")];
-  tokenReads.replaceChildren(...(kept().access_token ? [`${where} → `, ...secrets(kept().access_token)] : [nothing]));
+  tokenReads.replaceChildren(...(kept().access ? [`${where} → `, ...secrets(kept().access)] : [nothing]));
 }
 
 /** Scrolls the row of buttons, never the page, so that the next one is in sight. */
@@ -569,12 +586,8 @@ for (const button of buttons) {
   });
 }
 root.addEventListener("change", ({ target }) => {
-  if (target.name === "place") {
-    const text = Object.values(PLACES).map((one) => one.get()).find(Boolean);
-    keep(text ? JSON.parse(text) : null);
-  }
   remember();
-  show(target.name === "place" ? `The token is kept in ${place().name} from now on.` : undefined);
+  show(target.name === "place" ? `The token will be kept in ${place().name}.` : undefined);
 });
 
 wake();
