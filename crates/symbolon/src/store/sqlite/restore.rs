@@ -23,7 +23,7 @@ use super::{
     SqliteStore,
     backup::{self, Past},
     folder::{self, DATABASE, Folder},
-    read, readers,
+    read, readers, write,
 };
 use crate::store::{Result, StoreError};
 
@@ -42,7 +42,16 @@ pub struct Restoring {
     folder: Folder,
     beside: PathBuf,
     past: Past,
-    above: u32,
+    replaced: Replaced,
+}
+
+/// What of the database that is replaced must not be forgotten.
+#[derive(Clone, Copy, Default)]
+struct Replaced {
+    /// The installation's epoch.
+    epoch: u32,
+    /// Whether guards without a store had leases of it: one may still hold, of which the backup knows nothing.
+    remote_guards: bool,
 }
 
 impl SqliteStore {
@@ -63,12 +72,13 @@ impl SqliteStore {
         let made = DirBuilder::new().mode(0o700).create(&beside);
         made.map_err(|error| StoreError::caused(format!("{} could not be made", beside.display()), error))?;
         // From here on dropping it removes what was made.
-        let mut restoring = Restoring { folder, beside, past: Past::default(), above: 0 };
+        let mut restoring =
+            Restoring { folder, beside, past: Past::default(), replaced: Replaced::default() };
         let copy = restoring.beside.join(DATABASE);
         bring(backup, &copy, progress)?;
         restoring.past = looked_through(&copy, backup)?;
         // Of a database that cannot be read nothing is left to be told apart from.
-        restoring.above = epoch(&restoring.folder.existing_database()).unwrap_or(0);
+        restoring.replaced = replaced(&restoring.folder.existing_database()).unwrap_or_default();
         Ok(restoring)
     }
 
@@ -128,7 +138,7 @@ impl Restoring {
 
     /// The installation's epoch of what is replaced: the restored store's must be above it.
     pub fn above(&self) -> u32 {
-        self.above
+        self.replaced.epoch
     }
 
     /// The copy as a store.
@@ -149,6 +159,10 @@ impl Restoring {
             let beside = Folder::take(&self.beside, "a restore")?;
             let path = beside.database()?;
             let mut connection = readers::connect(&path)?;
+            if self.replaced.remote_guards {
+                write::note_remote_guards(&connection)
+                    .map_err(|error| StoreError::caused("the restored store could not be written", error))?;
+            }
             backup::settle(&mut connection, at)?;
             backup::rolled_back_by_journal(&connection)?;
             connection
@@ -274,8 +288,11 @@ fn looked_through(copy: &Path, backup: &Path) -> Result<Past> {
     }
 }
 
-/// The installation's epoch in a database that may not be there, or not be sound.
-fn epoch(database: &Path) -> Option<u32> {
+/// What a database holds that may not be there, or not be sound.
+fn replaced(database: &Path) -> Option<Replaced> {
     let connection = backup::read_only(database).ok()?;
-    read::installation(&connection).ok().map(|installation| installation.epoch)
+    Some(Replaced {
+        epoch: read::installation(&connection).ok()?.epoch,
+        remote_guards: read::meta(&connection, "remote_guards").ok()?.is_some(),
+    })
 }
