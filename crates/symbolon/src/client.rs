@@ -117,7 +117,7 @@ impl Symbolon {
         let audit = self.audit_row(event, self.now());
         let removed = self.store().remove_client(id, self.forget_at(), audit).await?;
         self.0.clients.load(self.store()).await?;
-        self.barrier(removed.ok_or_else(Error::not_found)?)
+        self.barrier(removed.ok_or_else(Error::not_found)?).await
     }
 
     async fn give_secret(
@@ -135,7 +135,7 @@ impl Symbolon {
         let audit = self.audit_row(event, self.now());
         let head = self.store().put_client(client.clone(), self.forget_at(), audit).await?;
         self.0.clients.load(self.store()).await?;
-        self.barrier(head)?;
+        self.barrier(head).await?;
         Ok((client, secret.reveal()))
     }
 }

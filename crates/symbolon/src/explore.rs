@@ -40,7 +40,7 @@ impl Symbolon {
         known: &[Uuid],
         after: Option<u64>,
     ) -> Result<Rows> {
-        let head = self.view().last_seq();
+        let head = self.memory().view.last_seq();
         let log = match after {
             Some(after) => self.store().log_after(after, ENTRIES).await?.entries,
             None => Vec::new(),

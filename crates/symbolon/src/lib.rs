@@ -17,6 +17,7 @@ mod id;
 pub mod keyring;
 pub mod limits;
 pub mod login;
+mod memory;
 pub mod password;
 pub mod revocation;
 pub mod session;
@@ -26,11 +27,12 @@ pub mod token;
 pub mod user;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
-use symbolon_token::{Ended, Entry, Timestamp, View, claims::RESERVED_CLAIMS};
+use arc_swap::ArcSwap;
+use symbolon_token::{Timestamp, claims::RESERVED_CLAIMS};
 
 pub use builder::Builder;
 pub use error::{Error, ErrorKind, Result};
@@ -40,11 +42,12 @@ use clock::{Clock, Randomness};
 use id::Ids;
 use keyring::{Keyring, MasterKeys};
 use limits::Settings;
+use memory::Memory;
 use password::{hasher::Hasher, policy::Policy};
-use session::{cache::SessionCache, misses::Misses, touch::Touches};
+use revocation::{Revocation, terms};
+use session::{misses::Misses, touch::Touches};
 use store::{PurgeBefore, Store};
-use token::{cache::TokenCache, dpop::Dpop};
-use user::cache::UserCache;
+use token::dpop::Dpop;
 
 /// The engine. Cloning it is cheap and gives the same one.
 #[derive(Clone)]
@@ -61,28 +64,18 @@ struct Engine {
     policy: Policy,
     keyring: Keyring,
     clients: Clients,
-    memory: Arc<Memory>,
+    /// Replaced as a whole when the log begins anew.
+    memory: Arc<ArcSwap<Memory>>,
+    revocation: Arc<Revocation>,
     touches: Touches,
     misses: Misses,
     /// Held by whoever may be taking the last administrator away.
     admins: tokio::sync::Mutex<()>,
 }
 
-/// What the log speaks about and this process holds in memory: the view, and the caches that it purges.
-struct Memory {
-    view: View,
-    sessions: SessionCache,
-    users: UserCache,
-    tokens: TokenCache,
-    /// Users of whom a generation ended since the session cache was last swept for them. Held while entries are applied and
-    /// while they are forgotten.
-    ended_users: Mutex<Vec<(uuid::Uuid, u64)>>,
-}
-
 /// How often activity is written, and how often what is over is swept.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-const LOG_PAGE: usize = 10_000;
 const PURGE_BATCH: usize = 1_000;
 
 impl Symbolon {
@@ -108,25 +101,24 @@ impl Symbolon {
                 format!("The claim {claim} means something to verifiers; a profile must not speak in it.");
             return Err(Error::new(ErrorKind::InvalidRequest, text));
         }
-        let memory = Arc::new(Memory {
-            view: View::new(),
-            sessions: SessionCache::new(settings.session_cache),
-            users: UserCache::new(settings.user_cache),
-            tokens: TokenCache::new(settings.token_cache),
-            ended_users: Mutex::default(),
-        });
-        let told = Arc::clone(&memory);
-        store.follow(Arc::new(move |entries| told.apply(entries)));
-        loop {
-            let page = store.log_after(memory.view.last_seq(), LOG_PAGE).await?;
-            if page.entries.is_empty() {
-                // The last numbers may be of entries that were forgotten: the log was read up to there all the same, and an
-                // ending that waited for them would wait in vain.
-                memory.view.raise_floor(page.trimmed);
-                break;
+        let shared = store.shared();
+        let memory = revocation::log::load(&*store, &settings).await?;
+        let memory = Arc::new(ArcSwap::from_pointee(memory));
+        let guard = uuid::Builder::from_random_bytes(clock::random(&*randomness)).into_uuid();
+        let guards_noted = store.remote_guards().await?;
+        let terms_before = terms::Terms::of(&store.installation().await?);
+        let revocation =
+            Arc::new(Revocation::new(guard, terms_before, guards_noted, shared, clock.monotonic()));
+        let (told, moved) = (Arc::clone(&memory), Arc::clone(&revocation));
+        store.follow(Arc::new(move |entries| {
+            let memory = told.load();
+            if shared {
+                memory.apply_own(entries);
+            } else {
+                memory.apply_log(entries);
             }
-            memory.view.apply_log(&page.entries);
-        }
+            moved.moves();
+        }));
         let hasher = Hasher::new(settings.hashing.clone(), Arc::clone(&randomness)).map_err(|error| {
             Error::caused(ErrorKind::Internal, "The hashing pool could not be started.", error)
         })?;
@@ -134,7 +126,7 @@ impl Symbolon {
             min_code_points: settings.password_min_length,
             service_words: settings.service_words.clone(),
         };
-        let dpop = Dpop::new(settings.dpop.nonces, settings.dpop.nonce_key.as_ref(), &*randomness);
+        let dpop = Dpop::new(settings.dpop.nonces || shared, settings.dpop.nonce_key.as_ref(), &*randomness);
         let (keyring, learned) = Keyring::open(&settings, &*store, master, clock.now(), &*randomness).await?;
         let engine = Self(Arc::new(Engine {
             misses: Misses::new(&settings.throttle),
@@ -151,12 +143,12 @@ impl Symbolon {
             keyring,
             clients: Clients::default(),
             memory,
+            revocation,
         }));
         engine.0.clients.load(engine.store()).await?;
-        if let Some(installation) = learned {
-            engine.settle_master_key(installation).await?;
-        }
+        engine.settle_installation(learned).await?;
         engine.tend_keys().await?;
+        engine.begin_to_decide().await?;
         tokio::spawn(flush(Arc::downgrade(&engine.0)));
         tokio::spawn(sweep(Arc::downgrade(&engine.0)));
         Ok(engine)
@@ -167,7 +159,38 @@ impl Symbolon {
     /// # Errors
     /// [`ErrorKind::Unavailable`].
     pub async fn close(&self) -> Result<()> {
-        self.flush_touches().await
+        let flushed = self.flush_touches().await;
+        self.give_up_lease().await?;
+        flushed
+    }
+
+    /// Tells the installation what this process asks of it: a master key that it learned, and the lease of guards.
+    async fn settle_installation(&self, learned: Option<store::Installation>) -> Result<()> {
+        let known = match &learned {
+            Some(installation) => installation.clone(),
+            None => self.store().installation().await?,
+        };
+        let told = terms::told(&known, self.settings().lease, self.now());
+        self.0.revocation.set_terms(terms::Terms::of(&told));
+        if learned.is_some() {
+            self.settle_master_key(told).await?;
+        } else if told != known {
+            self.store().set_installation(told).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets memory decide: for good where the store is held alone, else as long as a lease lasts.
+    async fn begin_to_decide(&self) -> Result<()> {
+        if !self.store().shared() {
+            self.memory().always_fresh();
+            return Ok(());
+        }
+        let revocation = Arc::clone(&self.0.revocation);
+        self.store().on_hint(Arc::new(move || revocation.wake()));
+        self.renew_lease().await?;
+        tokio::spawn(revocation::lease::keep(Arc::downgrade(&self.0)));
+        Ok(())
     }
 
     /// How the engine was set up.
@@ -175,7 +198,8 @@ impl Symbolon {
         &self.0.settings
     }
 
-    /// Whether the store answers, there is a key to sign with and the clock can be right. The sentence says what is missing.
+    /// Whether the store answers, memory may decide, there is a key to sign with and the clock can be right. The sentence says what
+    /// is missing.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`].
@@ -183,6 +207,9 @@ impl Symbolon {
         self.store().installation().await?;
         if !clock::plausible(self.now()) {
             return Err(Error::wrong_clock());
+        }
+        if !self.memory().fresh(&*self.0.clock) {
+            return Err(Error::new(ErrorKind::Unavailable, "This node holds no lease at the moment."));
         }
         self.0.keyring.signing(self.now()).map(drop)
     }
@@ -204,8 +231,9 @@ impl Symbolon {
         self.0.ids.next(at, self.randomness())
     }
 
-    fn view(&self) -> &View {
-        &self.0.memory.view
+    /// What the log's entries are applied to. Whoever checks takes it once.
+    fn memory(&self) -> Arc<Memory> {
+        self.0.memory.load_full()
     }
 
     /// What the background does every minute: forgets what is over, in memory and in the store, and looks after the keys.
@@ -214,8 +242,15 @@ impl Symbolon {
     /// [`ErrorKind::Unavailable`]; the next minute tries again.
     pub async fn tend(&self) -> Result<()> {
         let now = self.now();
-        self.0.memory.sweep(now);
-        self.0.memory.tokens.retain(|token| self.still_counts(token.claims(), token.kid()));
+        let memory = self.memory();
+        memory.sweep(now);
+        let guards = self.guarding().remote.len();
+        metrics::gauge!("symbolon_guards").set(f64::from(u32::try_from(guards).unwrap_or(u32::MAX)));
+        memory.tokens.retain(|token| self.still_counts(&memory, token.claims(), token.kid()));
+        self.0.revocation.set_terms(terms::Terms::of(&self.store().installation().await?));
+        if self.store().shared() {
+            self.0.clients.load(self.store()).await?;
+        }
         self.tend_keys().await?;
         self.tend_master_keys().await?;
         let day = Duration::from_secs(24 * 60 * 60);
@@ -232,48 +267,6 @@ impl Symbolon {
             }
         }
         Ok(())
-    }
-}
-
-impl Memory {
-    /// Applies log entries as they are committed: first the view, then the caches.
-    fn apply(&self, entries: &[Entry]) {
-        let mut ended = self.ended_users();
-        self.view.apply_log(entries);
-        for entry in entries {
-            match &entry.what {
-                Ended::Session(id) => self.sessions.remove(*id),
-                Ended::User { id, generation } => {
-                    self.users.remove(*id);
-                    // Found by a look through the whole cache: that waits for the sweep, and until then the view refuses them.
-                    ended.push((*id, *generation));
-                }
-                Ended::Changed(id) => self.users.remove(*id),
-                // The keyring itself drops a removed key when it is told (`Symbolon::end`).
-                Ended::Key(_) => self.tokens.clear(),
-                // The view refuses it, and it leaves when it is shown or swept.
-                Ended::Token(_) => {}
-            }
-        }
-    }
-
-    /// Removes from the caches what the view ended, and only then lets the view forget it: a cached session must never outlive
-    /// the entry that ended it.
-    fn sweep(&self, now: Timestamp) {
-        loop {
-            let mut ended = self.ended_users();
-            if ended.is_empty() {
-                // Nobody applies an entry now, so none is forgotten that the cache was not swept for.
-                return self.view.forget(now);
-            }
-            let swept = std::mem::take(&mut *ended);
-            drop(ended);
-            self.sessions.remove_users(&swept.into_iter().collect());
-        }
-    }
-
-    fn ended_users(&self) -> MutexGuard<'_, Vec<(uuid::Uuid, u64)>> {
-        self.ended_users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Settings {
     pub registration_open: bool,
     /// Throttling.
     pub throttle: ThrottleSettings,
+    /// How long a guard may decide from memory without hearing from the store: what a dead one holds up endings for, once.
+    pub lease: Duration,
     /// How long audit rows are kept.
     pub audit_keep: Duration,
     /// How many sessions are kept in memory at most.
@@ -180,6 +182,7 @@ impl Settings {
             hashing: HasherSettings::default(),
             registration_open: true,
             throttle: ThrottleSettings::default(),
+            lease: Duration::from_secs(3),
             audit_keep: Duration::from_secs(400 * DAY),
             session_cache: 1_000_000,
             user_cache: 100_000,

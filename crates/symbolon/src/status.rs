@@ -1,10 +1,13 @@
 //! The installation at a glance, for its operator: what it is, how much there is, what signs. No secret, and nobody's name.
 
+use std::time::Duration;
+
 use crate::{
     Symbolon,
     error::Result,
     keyring::KeyInfo,
-    store::{Census, Installation},
+    revocation::{Barriers, RemoteGuard},
+    store::{Census, GuardRow, Installation},
 };
 
 /// See the module.
@@ -20,12 +23,29 @@ pub struct Status {
     pub log_trimmed: u64,
     /// The number up to which this process has applied the log.
     pub log_applied: u64,
+    /// This process as a guard.
+    pub guarding: Guarding,
+    /// Nodes that share the store, each with what it has applied.
+    pub guards: Vec<GuardRow>,
     /// Signing keys, newest first.
     pub keys: Vec<KeyInfo>,
     /// How much there is, where the store counts.
     pub census: Option<Census>,
     /// How much is kept in memory.
     pub cached: Cached,
+}
+
+/// How this process stands in the protocol of revocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guarding {
+    /// Whether memory may decide at the moment.
+    pub fresh: bool,
+    /// What is left of the lease; `None` where the store is held alone and there is none.
+    pub lease_left: Option<Duration>,
+    /// Guards without a store that hold a lease by this process.
+    pub remote: Vec<RemoteGuard>,
+    /// What endings waited for so far.
+    pub barriers: Barriers,
 }
 
 /// How many of each are kept in memory.
@@ -42,8 +62,19 @@ pub struct Cached {
 impl Symbolon {
     /// How much is kept in memory.
     pub fn cached(&self) -> Cached {
-        let memory = &self.0.memory;
+        let memory = self.memory();
         Cached { sessions: memory.sessions.len(), users: memory.users.len(), tokens: memory.tokens.len() }
+    }
+
+    /// How this process stands in the protocol of revocation.
+    pub fn guarding(&self) -> Guarding {
+        let (memory, clock) = (self.memory(), &*self.0.clock);
+        Guarding {
+            fresh: memory.fresh(clock),
+            lease_left: memory.freshness_left(clock),
+            remote: self.0.revocation.remote_guards(clock.monotonic()),
+            barriers: self.0.revocation.barriers(),
+        }
     }
 
     /// The installation at a glance. Reads the store.
@@ -58,7 +89,9 @@ impl Symbolon {
             installation: store.installation().await?,
             log_head: log.head,
             log_trimmed: log.trimmed,
-            log_applied: self.view().last_seq(),
+            log_applied: self.memory().view.last_seq(),
+            guarding: self.guarding(),
+            guards: store.guards(Duration::ZERO, self.now()).await?,
             keys: self.keys(),
             census: store.census(self.now()).await?,
             cached: self.cached(),

@@ -66,7 +66,7 @@ mod tests {
             token_life: 0,
             longer_life: None,
             lease_ms: 0,
-            longer_lease: None,
+            other_lease: None,
         };
         changes.iter().fold(new, |known, (life, now)| told(&known, Duration::from_secs(*life), at(*now)))
     }

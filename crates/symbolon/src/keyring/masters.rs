@@ -198,7 +198,7 @@ mod tests {
             token_life: 0,
             longer_life: None,
             lease_ms: 0,
-            longer_lease: None,
+            other_lease: None,
         }
     }
 

@@ -16,12 +16,12 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
 use arc_swap::ArcSwap;
-use symbolon_token::{AccessClaims, Algorithm, Jwks, Kid, SigningKey, Timestamp, Verifier};
+use symbolon_token::{AccessClaims, Algorithm, Compact, Jwks, Kid, SigningKey, Timestamp, Verifier};
 
 use life::Life;
 pub use master::MasterRotation;
@@ -53,6 +53,8 @@ pub(crate) struct Keyring {
     changing: tokio::sync::Mutex<()>,
     /// When previous master keys are next looked at, milliseconds since 1970.
     next_look: AtomicI64,
+    /// When keys that others made may next be looked for, milliseconds since 1970.
+    next_search: AtomicI64,
 }
 
 struct Key {
@@ -119,6 +121,7 @@ impl Keyring {
             reloading: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             next_look: AtomicI64::new(i64::MIN),
+            next_search: AtomicI64::new(i64::MIN),
         };
         // All that is sealed opens, or nothing is written (KM-05).
         keyring.reload(store, now).await?;
@@ -298,6 +301,20 @@ impl Keyring {
         loaded.counts(&kid, now, self).then_some((claims, kid))
     }
 
+    /// Whether a token names a key that is not in this ring; once a second at most, so that made-up names cost the store little.
+    pub(crate) fn misses_key_of(&self, token: &str, now: Timestamp) -> bool {
+        let Ok(compact) = Compact::parse(token) else { return false };
+        let kid = compact.header().kid.as_deref().and_then(|kid| kid.parse::<Kid>().ok());
+        let unknown = kid.is_some_and(|kid| self.loaded.load().keys.iter().all(|key| key.row.kid != kid));
+        let due = self.next_search.load(Ordering::Relaxed);
+        unknown && due <= now.as_millis()
+    }
+
+    /// Keys are looked for now.
+    fn searches(&self, now: Timestamp) {
+        self.next_search.store(now.as_millis().saturating_add(1_000), Ordering::Relaxed);
+    }
+
     /// Whether a key that counts signs with a private half. A symmetric proof is as cheap as remembering it.
     pub(crate) fn is_asymmetric(&self, kid: &Kid) -> bool {
         let loaded = self.loaded.load();
@@ -382,6 +399,12 @@ impl Symbolon {
     /// The public keys, for `/.well-known/jwks.json`.
     pub fn jwks(&self) -> Jwks {
         self.0.keyring.jwks(self.now())
+    }
+
+    /// Looks for a key that another process made, and a token that is shown here names.
+    pub(crate) async fn search_keys(&self) -> Result<()> {
+        self.0.keyring.searches(self.now());
+        self.reload_keys().await
     }
 
     /// All keys, newest first.

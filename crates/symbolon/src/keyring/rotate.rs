@@ -92,7 +92,8 @@ impl Symbolon {
         ring.loaded.load().keys.iter().filter(|key| !key.over(now, ring)).map(|key| key.row.kid).collect()
     }
 
-    async fn reload_keys(&self) -> Result<()> {
+    /// Takes the store's keys into use.
+    pub(crate) async fn reload_keys(&self) -> Result<()> {
         self.0.keyring.reload(self.store(), self.now()).await
     }
 

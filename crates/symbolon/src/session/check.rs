@@ -2,7 +2,8 @@
 //! log's number is noted, then the row is read, and it is kept only if the log says nothing about it since (model F1).
 //!
 //! Freshness comes before all of it. A node that holds its file alone is always fresh: every ending is applied by the thread that
-//! commits it, before anybody is answered.
+//! commits it, before anybody is answered. One that is not fresh reads the store, by a read that this check begins, and neither uses
+//! nor fills the cache (model rule 5); when the store is out of reach, nobody guesses.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -77,29 +78,33 @@ pub enum Recalled<T> {
 impl Symbolon {
     /// Decides a cookie from memory alone.
     pub fn recall_session(&self, cookie: &SessionCookie) -> Recalled<CheckedSession> {
+        let memory = self.0.memory.load();
+        if !memory.fresh(&*self.0.clock) {
+            return Recalled::Unknown;
+        }
         let id = cookie.id();
-        let forgettings = self.view().forgettings();
-        if self.view().session_ended(id) {
+        let forgettings = memory.view.forgettings();
+        if memory.view.session_ended(id) {
             return Recalled::Known(Err(Error::no_session()));
         }
-        let Some(session) = self.0.memory.sessions.get(id) else { return Recalled::Unknown };
+        let Some(session) = memory.sessions.get(id) else { return Recalled::Unknown };
         if session.epoch != self.0.keyring.epoch() {
             // Its MAC was checked in another time, and none of then counts: the arithmetic decides.
             return Recalled::Unknown;
         }
-        if self.view().user_ended(session.user, session.generation)
+        if memory.view.user_ended(session.user, session.generation)
             || !bool::from(session.secret_hash.ct_eq(&cookie.hash()))
         {
             return Recalled::Known(Err(Error::no_session()));
         }
-        if self.view().forgettings() != forgettings {
+        if memory.view.forgettings() != forgettings {
             // This check may have paused for so long that the user's end was swept and forgotten between cache and view.
             return Recalled::Unknown;
         }
         let now = self.now();
         if now >= session.expires_at {
             // It leaves: should the clock go back, its row decides.
-            self.0.memory.sessions.remove(id);
+            memory.sessions.remove(id);
             return Recalled::Known(Err(Error::no_session()));
         }
         if now >= session.idle_expires_at() {
@@ -110,7 +115,7 @@ impl Symbolon {
         Recalled::Known(Ok(CheckedSession { id, session }))
     }
 
-    /// Decides a cookie that memory did not know.
+    /// Decides a cookie that memory did not know, or may not decide.
     ///
     /// # Errors
     /// `NoSession`, `Unavailable`.
@@ -128,13 +133,15 @@ impl Symbolon {
             return Err(Error::no_session());
         }
         let id = cookie.id();
-        let noted = self.view().last_seq();
+        let memory = self.memory();
+        let fresh = memory.fresh(&*self.0.clock);
+        let noted = memory.view.last_seq();
         let row = self.store().session(id).await?;
         let hash = cookie.hash();
         let row = row.filter(|row| row.live(self.now()));
         if row.is_none() {
             // What memory may have kept of it has run out with it.
-            self.0.memory.sessions.remove(id);
+            memory.sessions.remove(id);
         }
         let live = row.filter(|row| {
             row.session.kind == Kind::Browser
@@ -147,11 +154,12 @@ impl Symbolon {
             return Err(Error::no_session());
         };
         let session = Arc::new(CachedSession::of(&row.session, hash, masters.epoch()));
-        self.view().insert_unless_ended(noted, id, session.user, session.generation, || {
-            self.0.memory.sessions.insert(id, Arc::clone(&session));
-        });
+        if fresh {
+            let keep = || memory.sessions.insert(id, Arc::clone(&session));
+            memory.view.insert_unless_ended(noted, id, session.user, session.generation, keep);
+        }
         // Not kept: something about it happened meanwhile. What the view holds decides; if it says nothing, the read was live.
-        if self.view().session_ended(id) || self.view().user_ended(session.user, session.generation) {
+        if memory.view.session_ended(id) || memory.view.user_ended(session.user, session.generation) {
             return Err(Error::no_session());
         }
         self.touch(id, &session, self.now());

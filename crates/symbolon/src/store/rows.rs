@@ -21,8 +21,8 @@ pub struct Installation {
     pub longer_life: Option<(u64, Timestamp)>,
     /// How long a guard may decide from memory without hearing from the store, in milliseconds; 0 before it was first told.
     pub lease_ms: u64,
-    /// A longer lease that some process may still hold by, in milliseconds, and until when it counts beside [`Self::lease_ms`].
-    pub longer_lease: Option<(u64, Timestamp)>,
+    /// The lease of before, which some process may still go by, in milliseconds, and until when it counts beside [`Self::lease_ms`].
+    pub other_lease: Option<(u64, Timestamp)>,
 }
 
 /// A user.

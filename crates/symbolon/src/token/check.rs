@@ -1,40 +1,58 @@
 //! Checking an access token, in this order: proven before or signature and claims, then the view, then time. No store.
 //!
 //! Freshness comes before all of it. A node that holds its file alone is always fresh: every ending is applied by the thread that
-//! commits it, before anybody is answered.
+//! commits it, before anybody is answered. One that is not fresh asks the store whether anything speaks against the token, by a read
+//! that this check begins, and neither uses nor fills the cache; when the store is out of reach, nobody guesses.
 
 use symbolon_token::{AccessClaims, Kid};
 
 use super::cache::{CheckedToken, Seen};
 use crate::{
     Symbolon,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
+    memory::Memory,
+    store::TokenRef,
 };
 
 impl Symbolon {
-    /// A token that is good now, and for us, and may be shown by whoever holds it.
+    /// A token that is good now, and for us, and may be shown by whoever holds it; decided from memory alone.
     ///
     /// # Errors
-    /// `InvalidToken`, the same for every cause; a token that is bound to a key is one (DP-02).
+    /// `InvalidToken`, the same for every cause; a token that is bound to a key is one (DP-02). `Unavailable` when memory may not
+    /// decide: then [`Symbolon::ask_token`] does.
     pub fn check_token(&self, token: &str) -> Result<CheckedToken> {
-        let checked = self.known_token(token)?;
-        if checked.claims().cnf.is_some() { Err(Error::invalid_token()) } else { Ok(checked) }
+        unbound(self.known_token(token)?)
+    }
+
+    /// [`Symbolon::check_token`], by the store when memory may not decide.
+    ///
+    /// # Errors
+    /// `InvalidToken`; `Unavailable` when the store is out of reach.
+    pub async fn ask_token(&self, token: &str) -> Result<CheckedToken> {
+        unbound(self.asked_token(token).await?)
     }
 
     /// A token that is good now, and for us, whoever shows it.
     pub(super) fn known_token(&self, token: &str) -> Result<CheckedToken> {
-        let tokens = &self.0.memory.tokens;
+        let memory = self.0.memory.load();
+        if !memory.fresh(&*self.0.clock) {
+            return Err(undecided());
+        }
+        let tokens = &memory.tokens;
         let seen = Seen::of(token);
         if let Some(known) = tokens.get(&seen) {
-            if self.still_counts(known.claims(), known.kid()) {
+            if self.still_counts(&memory, known.claims(), known.kid()) {
                 return Ok(known);
             }
             tokens.remove(&seen);
             return Err(Error::invalid_token());
         }
-        let (claims, kid) =
-            self.0.keyring.authenticate(token, self.now()).ok_or_else(Error::invalid_token)?;
-        if !self.still_counts(&claims, &kid) {
+        let now = self.now();
+        let Some((claims, kid)) = self.0.keyring.authenticate(token, now) else {
+            let elsewhere = self.store().shared() && self.0.keyring.misses_key_of(token, now);
+            return Err(if elsewhere { undecided() } else { Error::invalid_token() });
+        };
+        if !self.still_counts(&memory, &claims, &kid) {
             return Err(Error::invalid_token());
         }
         let checked = CheckedToken::new(claims, kid);
@@ -44,8 +62,64 @@ impl Symbolon {
         Ok(checked)
     }
 
-    pub(crate) fn still_counts(&self, claims: &AccessClaims, kid: &Kid) -> bool {
-        // The time comes last: the view may forget an ending as soon as what it ended has expired.
-        !self.view().ends_token(claims, kid) && self.0.keyring.in_time(claims, self.now())
+    /// The same, by the store: for a token that memory may not decide, or that names a key of which only the store may know.
+    pub(super) async fn asked_token(&self, token: &str) -> Result<CheckedToken> {
+        if self.store().shared() && self.0.keyring.misses_key_of(token, self.now()) {
+            self.search_keys().await?;
+        }
+        let (claims, kid) =
+            self.0.keyring.authenticate(token, self.now()).ok_or_else(Error::invalid_token)?;
+        if !self.counts(&claims, &kid).await? {
+            return Err(Error::invalid_token());
+        }
+        Ok(CheckedToken::new(claims, kid))
     }
+
+    /// What an access token of ours says, whomever it is for, if it counts by what the store says now.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn look_up_token(&self, token: &str) -> Result<Option<AccessClaims>> {
+        if self.store().shared() && self.0.keyring.misses_key_of(token, self.now()) {
+            self.search_keys().await?;
+        }
+        let proven = self.0.keyring.authenticate_any_audience(token, self.now());
+        let Some((claims, kid)) = proven else { return Ok(None) };
+        Ok(self.stands(&claims, &kid).await?.then_some(claims))
+    }
+
+    /// Whether a proven token counts: by memory when that may decide, else by the store.
+    pub(crate) async fn counts(&self, claims: &AccessClaims, kid: &Kid) -> Result<bool> {
+        let memory = self.memory();
+        if memory.fresh(&*self.0.clock) {
+            return Ok(self.still_counts(&memory, claims, kid));
+        }
+        self.stands(claims, kid).await
+    }
+
+    /// Whether a proven token counts, by a read of the store that begins now.
+    async fn stands(&self, claims: &AccessClaims, kid: &Kid) -> Result<bool> {
+        let token = TokenRef {
+            kid: *kid,
+            jti: claims.jti,
+            session: claims.sid,
+            user: claims.sub,
+            generation: claims.r#gen,
+        };
+        Ok(self.store().stands(token).await? && self.0.keyring.in_time(claims, self.now()))
+    }
+
+    /// Whether a proven token counts, by a memory that was found fresh.
+    pub(crate) fn still_counts(&self, memory: &Memory, claims: &AccessClaims, kid: &Kid) -> bool {
+        // The time comes last: the view may forget an ending as soon as what it ended has expired.
+        !memory.view.ends_token(claims, kid) && self.0.keyring.in_time(claims, self.now())
+    }
+}
+
+fn unbound(token: CheckedToken) -> Result<CheckedToken> {
+    if token.claims().cnf.is_some() { Err(Error::invalid_token()) } else { Ok(token) }
+}
+
+fn undecided() -> Error {
+    Error::new(ErrorKind::Unavailable, "Memory may not decide at the moment; the store must be asked.")
 }

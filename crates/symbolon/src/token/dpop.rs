@@ -171,10 +171,21 @@ impl Symbolon {
     /// A token that is bound to a key, shown with a proof of that key for this request, which is used up.
     ///
     /// # Errors
-    /// `InvalidToken` when the token is bad, not bound, or bound to another key; `InvalidProof`; `UseNonce`; `TooManyAttempts` and
+    /// `Unavailable` when memory may not decide; `InvalidToken` when the token is bad, not bound, or bound to another key; `InvalidProof`; `UseNonce`; `TooManyAttempts` and
     /// `Overloaded` when there is no room for one more proof.
     pub fn check_bound_token(&self, token: &str, shown: &Shown<'_>) -> Result<CheckedToken> {
-        let checked = self.known_token(token)?;
+        self.possessed(self.known_token(token)?, token, shown)
+    }
+
+    /// [`Symbolon::check_bound_token`], by the store when memory may not decide.
+    ///
+    /// # Errors
+    /// The same; `Unavailable` when the store is out of reach.
+    pub async fn ask_bound_token(&self, token: &str, shown: &Shown<'_>) -> Result<CheckedToken> {
+        self.possessed(self.asked_token(token).await?, token, shown)
+    }
+
+    fn possessed(&self, checked: CheckedToken, token: &str, shown: &Shown<'_>) -> Result<CheckedToken> {
         let bound = checked.claims().cnf.as_ref().ok_or_else(Error::invalid_token)?;
         let proof = self.prove_possession(shown)?;
         proof.is_for_token(token).map_err(|_| Error::invalid_proof())?;

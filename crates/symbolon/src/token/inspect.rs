@@ -29,9 +29,10 @@ impl Symbolon {
             Compact::parse(token).ok().and_then(|token| token.header().kid.as_deref()?.parse::<Kid>().ok());
         let key_known = kid.is_some_and(|kid| self.keys().iter().any(|key| key.kid == kid));
         let claims = self.0.keyring.authenticate_any_audience(token, now).map(|(claims, _)| claims);
-        let key_removed = kid.is_some_and(|kid| self.view().key_ended(&kid));
+        let memory = self.memory();
+        let key_removed = kid.is_some_and(|kid| memory.view.key_ended(&kid));
         let ended =
-            kid.zip(claims.as_ref()).is_some_and(|(kid, claims)| self.view().ends_token(claims, &kid));
+            kid.zip(claims.as_ref()).is_some_and(|(kid, claims)| memory.view.ends_token(claims, &kid));
         let revoked = key_removed || ended;
         let in_time = claims.as_ref().is_some_and(|claims| self.0.keyring.in_time(claims, now));
         Inspection {

@@ -29,7 +29,7 @@ impl Symbolon {
     /// `Unavailable`.
     pub async fn introspect(&self, text: &str) -> Result<Introspection> {
         if let Some((claims, kid)) = self.0.keyring.authenticate_any_audience(text, self.now()) {
-            return Ok(if self.still_counts(&claims, &kid) {
+            return Ok(if self.counts(&claims, &kid).await? {
                 Introspection::Access(Box::new(claims))
             } else {
                 Introspection::Inactive
@@ -56,10 +56,11 @@ impl Symbolon {
             if client.is_some_and(|client| client.to_string() != claims.client_id) {
                 return Err(foreign());
             }
-            if self.still_counts(&claims, &kid) {
-                self.end_token(claims.jti, claims.sub, claims.sid, caller).await?;
+            if self.counts(&claims, &kid).await? {
+                return self.end_token(claims.jti, claims.sub, claims.sid, caller).await;
             }
-            return Ok(());
+            // Somebody else may be ending it: not before that has come to everybody.
+            return self.settled().await;
         }
         let Some(token) = self.genuine_refresh(text) else { return Ok(()) };
         let Some(row) =

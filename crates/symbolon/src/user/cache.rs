@@ -47,25 +47,33 @@ impl UserCache {
         self.0.len()
     }
 
+    pub(crate) fn holds(&self, id: Uuid) -> bool {
+        self.0.contains_key(&id)
+    }
+
     pub(crate) fn remove(&self, id: Uuid) {
         self.0.remove(&id);
     }
 }
 
 impl Symbolon {
-    /// A user, from memory when possible.
+    /// A user, from memory when that may decide (roles are asked of it) and knows.
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Unavailable`].
     pub async fn user(&self, id: Uuid) -> Result<Arc<CachedUser>> {
-        let users = &self.0.memory.users;
-        if let Some(user) = users.0.get(&id) {
+        let memory = self.memory();
+        let fresh = memory.fresh(&*self.0.clock);
+        if let Some(user) = memory.users.0.get(&id).filter(|_| fresh) {
             return Ok(user);
         }
-        let noted = self.view().last_seq();
+        let noted = memory.view.last_seq();
         let row = self.store().user(id).await?.ok_or_else(Error::not_found)?;
         let user = Arc::new(CachedUser { row, shown: OnceLock::new() });
-        self.view().insert_user_unless_changed(noted, id, || users.0.insert(id, Arc::clone(&user)));
+        if fresh {
+            let keep = || memory.users.0.insert(id, Arc::clone(&user));
+            memory.view.insert_user_unless_changed(noted, id, keep);
+        }
         Ok(user)
     }
 }

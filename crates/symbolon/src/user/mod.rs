@@ -245,7 +245,7 @@ impl Symbolon {
         let access = change.roles.is_some();
         let (user, head) = self.store().change_user(change).await?.ok_or_else(Error::not_found)?;
         if access {
-            self.barrier(head)?;
+            self.barrier(head).await?;
         }
         Ok(user)
     }

@@ -205,7 +205,7 @@ async fn facts_of_the_installation_are_replaced_together(world: World) {
         token_life: 300,
         longer_life: Some((86_400, at(9))),
         lease_ms: 3_000,
-        longer_lease: Some((5_000, at(8))),
+        other_lease: Some((5_000, at(8))),
     };
     world.store.set_installation(next.clone()).await.unwrap();
     assert_eq!(world.store.installation().await.unwrap(), next);

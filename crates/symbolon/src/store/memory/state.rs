@@ -56,7 +56,7 @@ impl State {
                 token_life: 0,
                 longer_life: None,
                 lease_ms: 0,
-                longer_lease: None,
+                other_lease: None,
             },
             users: BTreeMap::new(),
             identifiers: BTreeMap::new(),

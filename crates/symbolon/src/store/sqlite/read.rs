@@ -43,7 +43,7 @@ pub(super) fn installation(sql: &Connection) -> Read<Installation> {
         token_life: meta_number(sql, "token_life")?,
         longer_life: longer("longer_life")?,
         lease_ms: meta_number(sql, "lease_ms")?,
-        longer_lease: longer("longer_lease")?,
+        other_lease: longer("other_lease")?,
     })
 }
 

@@ -122,7 +122,7 @@ impl Machine {
                     token_life: epoch.into(),
                     longer_life: (epoch % 2 == 0).then_some((epoch.into(), self.now)),
                     lease_ms: epoch.into(),
-                    longer_lease: (epoch % 2 == 1).then_some((epoch.into(), self.now)),
+                    other_lease: (epoch % 2 == 1).then_some((epoch.into(), self.now)),
                 };
                 self.same(async |store| store.set_installation(installation.clone()).await).await?;
             }

@@ -57,7 +57,7 @@ pub(super) fn set_installation(sql: &Connection, installation: &Installation) ->
     set_meta(sql, "token_life", &installation.token_life.to_string())?;
     set_meta(sql, "lease_ms", &installation.lease_ms.to_string())?;
     for (key, longer) in
-        [("longer_life", installation.longer_life), ("longer_lease", installation.longer_lease)]
+        [("longer_life", installation.longer_life), ("other_lease", installation.other_lease)]
     {
         set_meta(sql, key, &to_json(&longer.map(|(length, until)| (length, until.as_millis())))?)?;
     }

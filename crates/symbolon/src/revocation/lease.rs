@@ -1,0 +1,108 @@
+//! The lease of a node that shares its store: how it comes by the right to decide from memory, and loses it.
+//!
+//! The order of a renewal is the protocol (model, step 3 and rule 1): the time is noted, the row is written and committed, and only
+//! then, in a transaction of its own, the log is read; when that is applied, memory may decide until the noted time plus the lease less
+//! the margin. Whoever revoked before the row was committed is found in the log; whoever revokes after waits for the row. The time is of
+//! a clock that counts suspend (rule 9): a machine that slept does not wake up fresh.
+//!
+//! Shutting down (F4): first nothing may make memory fresh any more, then the row may go; with guards that still may decide by this
+//! node's grants it stays, and lapses by itself.
+
+use std::{sync::Weak, time::Duration};
+
+use crate::{
+    Engine, Symbolon,
+    error::{Error, ErrorKind, Result},
+    store::GuardLease,
+};
+
+use super::terms::margin;
+
+impl Symbolon {
+    /// Renews the lease: afterwards memory is fresh, unless it took too long.
+    pub(crate) async fn renew_lease(&self) -> Result<()> {
+        let revocation = &self.0.revocation;
+        let lease = revocation.terms().lease(self.now());
+        let began = self.0.clock.monotonic();
+        let applied = self.published();
+        let row = GuardLease { id: revocation.id, epoch: self.memory().epoch, applied, lease };
+        self.store().renew_guard(row, self.now()).await?;
+        let memory = self.read_log().await?;
+        revocation.unless_closed(|| memory.fresh_until(began + lease - margin(lease)));
+        self.acknowledge(applied).await
+    }
+
+    /// Reads the log out of turn, and tells that it is applied: what others wait for. The lease stays as it is.
+    async fn catch_up(&self) -> Result<()> {
+        self.read_log().await?;
+        self.acknowledge(0).await
+    }
+
+    /// Tells what is applied, when that is more than `known` and than was told before.
+    async fn acknowledge(&self, known: u64) -> Result<()> {
+        let revocation = &self.0.revocation;
+        let (epoch, applied) = (self.memory().epoch, self.published());
+        if applied > known && revocation.acknowledged() != (epoch, applied) {
+            self.store().acknowledge(revocation.id, epoch, applied).await?;
+            revocation.set_acknowledged((epoch, applied));
+        }
+        Ok(())
+    }
+
+    /// Gives the lease up for good; see the module.
+    pub(crate) async fn give_up_lease(&self) -> Result<()> {
+        if !self.store().shared() {
+            return Ok(());
+        }
+        self.0.revocation.close();
+        self.memory().fresh_until(Duration::ZERO);
+        if self.0.revocation.grants().live(self.0.clock.monotonic()).is_empty() {
+            self.store().remove_guard(self.0.revocation.id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Renews the lease three times in its length, and reads the log whenever somebody says that there is something new. Ends with the
+/// engine.
+pub(crate) async fn keep(engine: Weak<Engine>) {
+    let Some(wake) = engine.upgrade().map(|engine| engine.revocation.woken()) else { return };
+    let mut pause = Duration::ZERO;
+    let mut renewed = None;
+    let mut failed = 0_u32;
+    loop {
+        // A hint ends the pause early.
+        let _ = tokio::time::timeout(pause, wake.notified()).await;
+        let Some(engine) = engine.upgrade().map(Symbolon) else { return };
+        if engine.0.revocation.is_closed() {
+            return;
+        }
+        let now = engine.0.clock.monotonic();
+        let lease = engine.0.revocation.terms().lease(engine.now());
+        let due = renewed.is_none_or(|renewed: Duration| renewed + lease / 3 <= now);
+        let work = async { if due { engine.renew_lease().await } else { engine.catch_up().await } };
+        // A call that hangs must not keep the next one from being tried. What was given up may still happen, any time later.
+        let done = tokio::time::timeout(lease, work).await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Unavailable, "The store did not answer within the length of a lease."))
+        });
+        match done {
+            Ok(()) => {
+                if due {
+                    renewed = Some(now);
+                }
+                failed = 0;
+                let next = renewed.map_or(now, |renewed| renewed + lease / 3);
+                pause = next.saturating_sub(engine.0.clock.monotonic());
+            }
+            Err(error) => {
+                failed = failed.saturating_add(1);
+                pause = (lease / 60 * failed.min(10)).min(lease / 6);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    failed,
+                    "the lease was not renewed; without one every check asks the store"
+                );
+            }
+        }
+    }
+}
