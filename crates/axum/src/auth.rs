@@ -21,7 +21,7 @@ use symbolon::{
 };
 use symbolon_http::{
     AuthLayer, Check, Cors, Credential, DpopRefusal, Identity, Nonce, Refusal, SessionKind, SettingError,
-    Settings, Via,
+    Settings, ShownProof, Via,
 };
 use symbolon_token::{SessionCookie, SessionMark, Timestamp};
 
@@ -137,13 +137,13 @@ impl Check for Inner {
                 Recalled::Unknown => None,
             },
             Credential::Bearer(token) => {
-                let checked = self.engine.check_token(token);
+                let checked = decided(self.engine.check_token(token))?;
                 Some(checked.map(|token| by_bearer(&token)).map_err(|error| refusal(&error)))
             }
             Credential::Dpop(token, proof) => {
-                let url = [self.settings.csrf.issuer_origin().as_str(), &*proof.path].concat();
+                let url = self.url(proof);
                 let shown = Shown { proof: &proof.text, method: proof.method.as_str(), url: &url };
-                let checked = self.engine.check_bound_token(token, &shown);
+                let checked = decided(self.engine.check_bound_token(token, &shown))?;
                 Some(checked.map(|token| by_bearer(&token)).map_err(|error| self.bound_refusal(&error)))
             }
         }
@@ -163,8 +163,17 @@ impl Check for Inner {
         Box::pin(async move {
             match credential {
                 Credential::Cookie(cookie) => self.ask_cookie(cookie, address).await,
-                // Tokens are decided from memory, always.
-                other => self.recall(other).unwrap_or(Err(Refusal::Internal)),
+                Credential::Bearer(token) => {
+                    let checked = self.engine.ask_token(token).await;
+                    checked.map(|token| by_bearer(&token)).map_err(|error| unread(&error))
+                }
+                Credential::Dpop(token, proof) => {
+                    let url = self.url(proof);
+                    let shown = Shown { proof: &proof.text, method: proof.method.as_str(), url: &url };
+                    let checked = self.engine.ask_bound_token(token, &shown).await;
+                    checked.map(|token| by_bearer(&token)).map_err(|error| self.bound_refusal(&error))
+                }
+                Credential::None => Err(Refusal::NoCredential),
             }
         })
     }
@@ -188,13 +197,29 @@ impl Inner {
     }
 
     async fn ask_cookie(&self, cookie: &SessionCookie, address: Option<IpAddr>) -> Result<Identity, Refusal> {
-        self.engine.ask_session(cookie, address).await.map(|session| by_cookie(&session)).map_err(|error| {
-            if error.kind() == ErrorKind::Unavailable {
-                tracing::error!(error = &error as &dyn std::error::Error, "a session could not be read");
-            }
-            refusal(&error)
-        })
+        let session = self.engine.ask_session(cookie, address).await;
+        session.map(|session| by_cookie(&session)).map_err(|error| unread(&error))
     }
+
+    /// The URL that a proof was made for: of the issuer, never of what the request calls us.
+    fn url(&self, proof: &ShownProof) -> String {
+        [self.settings.csrf.issuer_origin().as_str(), &*proof.path].concat()
+    }
+}
+
+/// What memory says, unless it may not.
+fn decided<T>(answer: Result<T, Error>) -> Option<Result<T, Error>> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::Unavailable => None,
+        known => Some(known),
+    }
+}
+
+fn unread(error: &Error) -> Refusal {
+    if error.kind() == ErrorKind::Unavailable {
+        tracing::error!(error = error as &dyn std::error::Error, "a login could not be read");
+    }
+    refusal(error)
 }
 
 fn refusal(error: &Error) -> Refusal {

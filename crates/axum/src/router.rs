@@ -74,7 +74,7 @@ impl Route {
 }
 
 fn v1() -> Vec<Route> {
-    use api::{grants, me, sessions, tokens, users};
+    use api::{check, grants, me, revocations, sessions, tokens, users};
     let row = |path| Route::new(path, Sharing::ListedByBearer);
     vec![
         row("/v1/users").post(users::create),
@@ -88,6 +88,8 @@ fn v1() -> Vec<Route> {
         row("/v1/me/activity").get(me::activity),
         row("/v1/grants").post(grants::give),
         Route::new("/v1/tokens", Sharing::Listed).post(tokens::login),
+        row("/v1/revocations").post(revocations::follow),
+        row("/v1/check").post(check::check),
     ]
 }
 
@@ -254,6 +256,8 @@ impl<H: Handler<T, Auth>, T: 'static> Handler<(T,), Auth> for Surrounded<H> {
         address::note(&auth, &mut request);
         let privacy = auth.layer().under(Arc::clone(&auth.0.base)).enter(&mut request);
         let proven = shows_proof(request.headers());
+        let ends = *request.method() == Method::DELETE
+            && (asked_with(&request, header::COOKIE) || asked_with(&request, header::AUTHORIZATION));
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             DefaultBodyLimit::max(LONGEST_BODY).apply(&mut request);
         }
@@ -261,6 +265,11 @@ impl<H: Handler<T, Auth>, T: 'static> Handler<(T,), Auth> for Surrounded<H> {
         let answering = handler.call(request, auth.clone());
         Box::pin(async move {
             let mut answer = answering.await;
+            if ends && answer.status() == StatusCode::UNAUTHORIZED {
+                // Somebody else may be ending what it came with; the answer must not be earlier than theirs. What goes wrong
+                // here does not make the credential any better.
+                let _ = auth.engine().settled().await;
+            }
             if answer.status().is_server_error() {
                 answer = failure::named(answer, id.as_ref(), || auth.engine().new_id());
             }
@@ -280,6 +289,10 @@ impl<H: Handler<T, Auth>, T: 'static> Handler<(T,), Auth> for Surrounded<H> {
             answer
         })
     }
+}
+
+fn asked_with(request: &Request, name: header::HeaderName) -> bool {
+    request.headers().contains_key(name)
 }
 
 pub(crate) async fn unknown() -> Problem {

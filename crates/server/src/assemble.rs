@@ -146,6 +146,7 @@ pub fn settings(config: &Config, issuer: &str) -> Result<Settings> {
         password_min_length: password.min_length,
         hashing: HasherSettings { threads: password.hashing_threads, queue: password.hashing_queue, params },
         registration_open: matches!(users.registration, Registration::Open),
+        lease: config.lease.duration,
         throttle: ThrottleSettings {
             account: rule(
                 throttle.account_tries,

@@ -103,6 +103,12 @@ fn describe() {
     describe_counter!(ABANDONED, "Requests whose client left before the answer.");
     describe_counter!(CROWDED, "Connections closed at once because their address had too many.");
     describe_counter!(HANDSHAKES, "TLS handshakes that failed.");
+    describe_histogram!("symbolon_revocation_wait_seconds", "What endings waited for guards.");
+    describe_counter!(
+        "symbolon_revocation_timeouts_total",
+        "Endings that waited until the lease of a guard that did not answer was over."
+    );
+    describe_gauge!("symbolon_guards", "Guards without a store that hold a lease, as of the last minute.");
     describe_gauge!("process_resident_memory_bytes", "Memory of this process that is in use.");
     describe_gauge!("process_open_fds", "Files and sockets this process has open.");
     describe_gauge!("process_threads", "Threads of this process.");

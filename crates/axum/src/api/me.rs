@@ -134,7 +134,8 @@ pub(crate) async fn delete(
     prefer: Prefer,
 ) -> Result<Response, Failure> {
     let by = By::caller(Actor::User(who.user_id), &caller);
-    auth.engine().delete_user(who.user_id, by).await.map_err(|error| gone(&who, error))?;
+    let deleted = prefer.ending(auth.engine().delete_user(who.user_id, by)).await;
+    deleted.map_err(|error| gone(&who, error))?;
     Ok((removal(&auth, &who), prefer.ended()).into_response())
 }
 

@@ -145,7 +145,8 @@ pub(crate) async fn logout(
     _: NoParams,
     prefer: Prefer,
 ) -> Result<Response, Failure> {
-    end_current(&auth, &who, &caller).await.map_err(|error| dead(&who, error))?;
+    let ended = prefer.ending(end_current(&auth, &who, &caller)).await;
+    ended.map_err(|error| dead(&who, error))?;
     Ok((removal(&auth, &who), prefer.ended()).into_response())
 }
 
@@ -179,7 +180,8 @@ pub(crate) async fn end_one(
     _: NoParams,
     prefer: Prefer,
 ) -> Result<Response, Failure> {
-    auth.engine().end_session(id, Some(who.user_id), Actor::User(who.user_id), Some(&caller)).await?;
+    let actor = Actor::User(who.user_id);
+    prefer.ending(auth.engine().end_session(id, Some(who.user_id), actor, Some(&caller))).await?;
     Ok(prefer.ended())
 }
 
@@ -200,7 +202,7 @@ pub(crate) async fn end_all(
     match params.get("keep") {
         None => {
             let actor = Actor::User(who.user_id);
-            auth.engine().end_all(who.user_id, actor, Some(&caller)).await?;
+            prefer.ending(auth.engine().end_all(who.user_id, actor, Some(&caller))).await?;
             Ok((removal(&auth, &who), prefer.ended()).into_response())
         }
         Some("current") => {

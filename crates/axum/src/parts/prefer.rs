@@ -7,19 +7,25 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
+use symbolon::revocation::without_waiting;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const RESPOND_ASYNC: &str = "respond-async";
 
-/// What a request prefers. On a node that holds its store alone an ending has reached everybody when it is written, so there is
-/// nothing that could be left for later: the answer is 202, and already true.
+/// What a request prefers. On a node that holds its store alone and has no guards, an ending has reached everybody when it is
+/// written, so there is nothing that could be left for later: the answer is 202, and already true.
 #[derive(Clone, Copy)]
 pub(crate) struct Prefer {
     respond_async: bool,
 }
 
 impl Prefer {
+    /// Carries out an ending, and waits until it has reached everybody, unless the caller would not.
+    pub(crate) async fn ending<T>(self, ending: impl Future<Output = T>) -> T {
+        if self.respond_async { without_waiting(ending).await } else { ending.await }
+    }
+
     /// The answer to an ending without more to say: 204, or 202.
     pub(crate) fn ended(self) -> Response {
         self.answer(StatusCode::NO_CONTENT.into_response())

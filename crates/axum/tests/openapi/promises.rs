@@ -19,6 +19,9 @@ struct Round<'w> {
     alice: Who,
     client: Who,
     poor: Who,
+    /// Clients with the scope that each call for machines asks for.
+    follower: Who,
+    checker: Who,
     grant: Who,
     somebody: Uuid,
 }
@@ -32,6 +35,8 @@ impl Round<'_> {
         match template {
             path if path.starts_with("/v1/admin") => &self.root,
             path if path.starts_with("/oauth") => &self.client,
+            "/v1/revocations" => &self.follower,
+            "/v1/check" => &self.checker,
             _ => &self.alice,
         }
     }
@@ -60,6 +65,7 @@ impl Round<'_> {
         self.body(ask(&path), template, method).await;
         self.body(ask(&path).by(&Who::Bearer("a.b.c".into())), template, method).await;
         self.body(ask(&path).by(&self.poor), template, method).await;
+        self.body(ask(&path).by(&self.client), template, method).await;
         self.body(ask(&path).by(&self.grant), template, method).await;
         self.body(ask(&path).by(&self.alice).header("sec-fetch-site", "cross-site"), template, method).await;
         self.body(ask(&format!("{path}?nonsense=1")).by(who), template, method).await;
@@ -84,12 +90,15 @@ async fn every_answer_it_promises_can_be_had() {
     let job = world.user("job", &[]).await;
     let (id, secret) = world.client("introspect").await;
     let (poor, poor_secret) = world.client("check").await;
+    let (follower, checker) = (world.client("revocations").await, world.client("check").await);
     let mut round = Round {
         world: &world,
         root: world.cookie("root").await,
         alice: world.cookie("alice").await,
         client: Who::Basic(id.to_string(), secret),
         poor: Who::Basic(poor.to_string(), poor_secret),
+        follower: Who::Basic(follower.0.to_string(), follower.1),
+        checker: Who::Bearer(checker.1),
         grant: world.grant(&job).await,
         somebody,
     };
@@ -108,6 +117,7 @@ async fn every_answer_it_promises_can_be_had() {
     administration(&round).await;
     user(&round).await;
     tokens(&round).await;
+    machines(&round).await;
     documents(&world).await;
     occasions(&world).await;
 
@@ -263,6 +273,29 @@ async fn tokens(round: &Round<'_>) {
     }
     let unknown = Who::Basic(Uuid::from_u128(1).to_string(), "key_x".into());
     assert_eq!(world.ask("POST", "/oauth/revoke").by(&unknown).form("token=x").await.status, 401);
+}
+
+async fn machines(round: &Round<'_>) {
+    let Round { world, follower, checker, .. } = round;
+    let guard = Uuid::from_u128(9);
+    let poll = json!({ "guard": guard, "after": 0, "wait": 0 });
+    let page = world.ask("POST", "/v1/revocations").by(follower).json(&poll).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    let page = page.json();
+    let poll =
+        json!({ "guard": guard, "epoch": page["epoch"], "after": page["next"], "wait": 0.0, "limit": 1 });
+    assert_eq!(world.ask("POST", "/v1/revocations").by(follower).json(&poll).await.status, 200);
+    world.user("frank", &[]).await;
+    let (Who::Cookie(cookie), Who::Bearer(token)) =
+        (world.cookie("frank").await, world.bearer("frank", "session").await)
+    else {
+        panic!("a cookie and a token")
+    };
+    for question in [json!({ "cookie": cookie }), json!({ "token": token }), json!({ "token": "x" })] {
+        assert_eq!(world.ask("POST", "/v1/check").by(checker).json(&question).await.status, 200);
+    }
+    // It follows no more, and nobody waits for it.
+    world.clock.forward(Duration::from_secs(10));
 }
 
 async fn documents(world: &World) {

@@ -84,7 +84,7 @@ pub(crate) async fn remove(
     _: NoParams,
     prefer: Prefer,
 ) -> Result<Response, Failure> {
-    auth.engine().remove_key(kid, admin.by()).await?;
+    prefer.ending(auth.engine().remove_key(kid, admin.by())).await?;
     Ok(prefer.ended())
 }
 

@@ -41,9 +41,12 @@ pub(crate) async fn end(
     let Subject { admin, user } = subject;
     match params.parsed::<Uuid>("session")? {
         Some(session) => {
-            auth.engine().end_session(session, Some(user.id), admin.actor, admin.caller.as_ref()).await?;
+            let engine = auth.engine();
+            prefer
+                .ending(engine.end_session(session, Some(user.id), admin.actor, admin.caller.as_ref()))
+                .await?;
         }
-        None => auth.engine().end_all(user.id, admin.actor, admin.caller.as_ref()).await?,
+        None => prefer.ending(auth.engine().end_all(user.id, admin.actor, admin.caller.as_ref())).await?,
     }
     Ok(prefer.ended())
 }

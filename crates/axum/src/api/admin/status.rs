@@ -1,5 +1,7 @@
 //! `/v1/admin/status`: the installation at a glance, for `symbolon doctor`. For the operator alone.
 
+use std::time::Duration;
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -13,6 +15,10 @@ use crate::{
     parts::{Json, NoParams},
 };
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// `GET /v1/admin/status`.
 pub(crate) async fn show(State(auth): State<Auth>, _: Operator, _: NoParams) -> Result<Response, Failure> {
     let status = auth.engine().status().await?;
@@ -23,6 +29,7 @@ pub(crate) async fn show(State(auth): State<Auth>, _: Operator, _: NoParams) -> 
         .map(|(version, fingerprint)| json!({ "version": version, "fingerprint": fingerprint }))
         .collect();
     let census = status.census;
+    let guarding = &status.guarding;
     let answer = json!({
         "version": status.version,
         "issuer": auth.engine().settings().issuer,
@@ -36,6 +43,23 @@ pub(crate) async fn show(State(auth): State<Auth>, _: Operator, _: NoParams) -> 
             "head": status.log_head,
             "trimmed": status.log_trimmed,
             "applied": status.log_applied,
+        },
+        "guarding": {
+            "fresh": guarding.fresh,
+            "lease_left_ms": guarding.lease_left.map(millis),
+            "remote": guarding.remote.iter().map(|guard| json!({
+                "id": guard.id,
+                "applied": guard.acknowledged,
+                "lease_left_ms": millis(guard.left),
+            })).collect::<Vec<_>>(),
+            "nodes": status.guards.iter().map(|guard| json!({
+                "id": guard.id,
+                "applied": guard.applied,
+                "lapsed": guard.lapsed,
+            })).collect::<Vec<_>>(),
+            "endings": guarding.barriers.count,
+            "endings_timed_out": guarding.barriers.timed_out,
+            "longest_wait_ms": millis(guarding.barriers.longest),
         },
         "cached": {
             "sessions": status.cached.sessions,

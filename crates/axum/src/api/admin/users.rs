@@ -90,7 +90,8 @@ pub(crate) async fn change(
     let Patch { disabled, roles, profile } = body;
     let waits = disabled == Some(true) || roles.is_some();
     let patch = UserPatch { disabled, roles, profile };
-    let user = auth.engine().change_user(subject.user.id, patch, subject.admin.by()).await?;
+    let changing = auth.engine().change_user(subject.user.id, patch, subject.admin.by());
+    let user = prefer.ending(changing).await?;
     let answer = Json(view::User::from(&user)).into_response();
     Ok(if waits { prefer.answer(answer) } else { answer })
 }
@@ -102,7 +103,7 @@ pub(crate) async fn delete(
     _: NoParams,
     prefer: Prefer,
 ) -> Result<Response, Failure> {
-    auth.engine().delete_user(subject.user.id, subject.admin.by()).await?;
+    prefer.ending(auth.engine().delete_user(subject.user.id, subject.admin.by())).await?;
     Ok(prefer.ended())
 }
 
