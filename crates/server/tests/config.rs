@@ -116,7 +116,7 @@ fn defaults_are_those_of_the_design() {
     let p = &c.password;
     assert_eq!((p.min_length, p.argon2_m, p.argon2_t, p.argon2_p), (15, 19_456, 2, 1));
     let cores = std::thread::available_parallelism().unwrap().get();
-    assert_eq!((p.hashing_threads, p.hashing_queue), ((cores - 1).max(1), 4 * (cores - 1).max(1)));
+    assert_eq!((p.hashing_threads, p.hashing_queue), (cores, 32 * cores));
     let t = &c.throttle;
     assert_eq!((t.account_tries, t.account_block, t.account_block_max), (5, s(30), s(3600)));
     assert_eq!((t.account_memory, t.accounts), (DAY, 100_000));

@@ -65,10 +65,9 @@ fn load(dev: bool, environment: &[(String, String)]) -> Result<Loaded, ConfigErr
 /// Defaults that the machine decides: what the table says of them, and what that comes to here.
 fn computed() -> BTreeMap<&'static str, (&'static str, usize)> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = (cores - 1).max(1);
     BTreeMap::from([
-        ("password.hashing_threads", ("cores − 1", threads)),
-        ("password.hashing_queue", ("4 × threads", threads * 4)),
+        ("password.hashing_threads", ("1 × cores", cores)),
+        ("password.hashing_queue", ("32 × threads", cores * 32)),
     ])
 }
 

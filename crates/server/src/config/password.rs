@@ -27,8 +27,8 @@ pub(super) fn read(reader: &mut Reader) -> Password {
     let mut s = reader.section("password");
     // NIST SP 800-63B-4 wants 64 characters to be possible: a minimum above that forbids them.
     let min_length = s.setting("min_length", 15_usize).floor(8).within(1, 64).take();
-    let hashing_threads = s.setting("hashing_threads", cores.saturating_sub(1).max(1)).within(1, 1024).take();
-    let hashing_queue = s.setting("hashing_queue", hashing_threads * 4).within(1, 100_000).take();
+    let hashing_threads = s.setting("hashing_threads", cores).within(1, 1024).take();
+    let hashing_queue = s.setting("hashing_queue", hashing_threads * 32).within(1, 100_000).take();
     let (argon2_m, bold_m) =
         s.setting("argon2_m", 19_456_u32).within(8, 4 * 1024 * 1024).escapable().take_marked();
     let (argon2_t, bold_t) = s.setting("argon2_t", 2_u32).within(1, 100).escapable().take_marked();

@@ -44,7 +44,7 @@ fn jd_11_health_answers_while_logins_hash() {
     let server = TestServer::with(|settings| {
         settings.unset("password.unsafe_argon2_m");
         settings.unset("password.unsafe_argon2_t");
-        settings.unset("password.hashing_queue");
+        settings.set("password.hashing_queue", "8");
         settings.set("password.argon2_t", "8");
         settings.set("throttle.unsafe_account_tries", "100000");
     });

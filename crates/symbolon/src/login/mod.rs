@@ -1,8 +1,8 @@
 //! Login: an attempt becomes a session, or a token that stands alone.
 //!
-//! Owns the order: throttle, then proof, then the mint on condition that the user's generation, `disabled` and the credential's
-//! version are still those read before the proof; otherwise the attempt starts again. Refuses to tell an unknown user from a wrong
-//! password: same answer, same cost.
+//! Owns the order: a place in the hashing pool, throttle, then proof, then the mint on condition that the user's generation,
+//! `disabled` and the credential's version are still those read before the proof; otherwise the attempt starts again. Refuses to
+//! tell an unknown user from a wrong password: same answer, same cost.
 
 pub(crate) mod proof;
 pub(crate) mod throttle;
@@ -134,6 +134,15 @@ impl Symbolon {
         let mut charged = None;
         let mut unused = wish.as_ref().and(caller.proof.as_ref());
         for _ in 0..ROUNDS {
+            let place = match self.place() {
+                Ok(place) => place,
+                Err(full) => {
+                    if let Some(charges) = &charged {
+                        self.give_back(charges).await;
+                    }
+                    return Err(full);
+                }
+            };
             let began = self.now();
             let row = match &identifier {
                 Ok(canonical) => self.store().login_by_identifier(canonical).await?,
@@ -145,7 +154,7 @@ impl Symbolon {
                 Some(charges) => charges,
                 None => charged.insert(self.charge_attempt(name, user, known, caller).await?),
             };
-            let proof = match self.prove(password.clone(), row.as_ref()).await {
+            let proof = match self.prove(place, password.clone(), row.as_ref()).await {
                 Ok(proof) => proof,
                 Err(unproven) => {
                     self.give_back(charges).await;

@@ -3,19 +3,37 @@
 use crate::{
     Symbolon,
     error::{Error, ErrorKind, Result},
-    password::{Password, hasher::HashError},
+    password::{
+        Password,
+        hasher::{HashError, Place},
+    },
     store::{CredentialRow, LoginRow},
 };
 
 impl Symbolon {
     pub(crate) async fn hash(&self, password: Password) -> Result<String> {
-        self.0.hasher.hash(password).await.map_err(hashing)
+        self.hash_at(self.place()?, password).await
+    }
+
+    pub(crate) async fn hash_at(&self, place: Place, password: Password) -> Result<String> {
+        self.0.hasher.hash_at(place, password).await.map_err(hashing)
+    }
+
+    /// A place among those whose passwords are hashed: asked for before anything is read or charged, so that an attempt that finds no
+    /// room costs nothing.
+    pub(crate) fn place(&self) -> Result<Place> {
+        self.0.hasher.place().map_err(hashing)
     }
 
     /// Whether the password is that of the user; without one, no, at the same cost.
-    pub(crate) async fn prove(&self, password: Password, row: Option<&LoginRow>) -> Result<Proof> {
+    pub(crate) async fn prove(
+        &self,
+        place: Place,
+        password: Password,
+        row: Option<&LoginRow>,
+    ) -> Result<Proof> {
         let stored = row.and_then(|row| row.credential.as_ref()).map(|credential| credential.data.clone());
-        let verdict = self.0.hasher.verify(password, stored).await.map_err(hashing)?;
+        let verdict = self.0.hasher.verify_at(place, password, stored).await.map_err(hashing)?;
         if let (true, Some(row)) = (verdict.unreadable, row) {
             tracing::error!(user = %row.user.id, "a stored password hash cannot be read: this user cannot log in (CR-31)");
         }

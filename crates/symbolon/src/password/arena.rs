@@ -1,64 +1,56 @@
-//! The working memory of one hashing thread: allocated once, used again and again, wiped when there is nothing to do.
+//! The working memory of one hashing thread: allocated when needed, used again and again, wiped and given back when there is nothing
+//! to do.
 
-use argon2::{Argon2, Block, Error};
+use symbolon_argon2::{Argon2, Block};
 use zeroize::Zeroize;
 
+/// There is no memory for a hash, or none at this cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Uncomputable;
+
 /// Blocks of 1 KiB for Argon2. What a hash leaves in them makes its password cheaper to guess.
+#[derive(Default)]
 pub(super) struct Arena {
     blocks: Vec<Block>,
-    /// More blocks than this are not kept.
-    keep: usize,
     /// KiB touched so far: what a test takes for time.
     #[cfg(test)]
     pub(super) touched: u64,
 }
 
 impl Arena {
-    /// Keeps up to `keep` blocks between two hashes, allocated when first needed.
-    pub(super) fn new(keep: usize) -> Self {
-        Self {
-            blocks: Vec::new(),
-            keep,
-            #[cfg(test)]
-            touched: 0,
-        }
-    }
-
-    /// Hashes `password` with `salt` into `output`.
+    /// Hashes `password` with `salt` into `tag`, of 1 to 64 bytes, and lets others have the core now and then.
     ///
     /// # Errors
-    /// Those of the library for salt and output lengths; [`Error::OutOfMemory`].
+    /// [`Uncomputable`], before anything is computed.
     pub(super) fn argon2(
         &mut self,
-        argon2: &Argon2<'_>,
+        argon2: Argon2,
         password: &[u8],
         salt: &[u8],
-        output: &mut [u8],
-    ) -> Result<(), Error> {
-        let blocks = argon2.params().block_count();
+        tag: &mut [u8],
+    ) -> Result<(), Uncomputable> {
+        let blocks = argon2.blocks();
         #[cfg(test)]
         {
-            self.touched += blocks as u64 * u64::from(argon2.params().t_cost());
+            self.touched += argon2.work();
         }
         if self.blocks.len() < blocks {
             self.release();
-            self.blocks.try_reserve_exact(blocks).map_err(|_| Error::OutOfMemory)?;
-            self.blocks.resize(blocks, Block::new());
+            self.blocks.try_reserve_exact(blocks).map_err(|_| Uncomputable)?;
+            self.blocks.resize(blocks, Block::ZERO);
         }
-        argon2.hash_password_into_with_memory(password, salt, output, &mut self.blocks)
+        argon2.hash(password, salt, tag, &mut self.blocks, std::thread::yield_now);
+        Ok(())
     }
 
-    /// Wipes everything, and gives back what is more than is kept.
-    pub(super) fn rest(&mut self) {
-        if self.blocks.len() > self.keep {
-            self.release();
-        } else {
-            self.blocks.iter_mut().for_each(Zeroize::zeroize);
-        }
-    }
-
-    fn release(&mut self) {
+    /// Leaves nothing of what was hashed.
+    pub(super) fn wipe(&mut self) {
         self.blocks.iter_mut().for_each(Zeroize::zeroize);
+    }
+
+    /// The same, and gives the memory back.
+    pub(super) fn release(&mut self) {
+        self.wipe();
         self.blocks = Vec::new();
     }
 }
@@ -72,36 +64,43 @@ impl Drop for Arena {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use argon2::{Algorithm, Params, Version};
+    use symbolon_argon2::{Variant, Version};
+
+    impl Arena {
+        pub(in crate::password) fn fill_for_test(&mut self, m_kib: u32) {
+            hash(self, m_kib);
+        }
+
+        pub(in crate::password) fn kept(&self) -> usize {
+            self.blocks.capacity()
+        }
+    }
 
     fn hash(arena: &mut Arena, m_kib: u32) -> [u8; 32] {
-        let argon2 =
-            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(m_kib, 1, 1, None).unwrap());
-        let mut output = [0; 32];
-        arena.argon2(&argon2, b"password", b"saltsalt", &mut output).unwrap();
-        output
+        let argon2 = Argon2::new(Variant::Id, Version::V19, m_kib, 1, 1).unwrap();
+        let mut tag = [0; 32];
+        arena.argon2(argon2, b"password", b"saltsalt", &mut tag).unwrap();
+        tag
     }
 
     #[test]
     fn a_used_arena_gives_the_same_hash() {
-        let mut arena = Arena::new(64);
-        let fresh = hash(&mut Arena::new(0), 32);
+        let mut arena = Arena::default();
+        let fresh = hash(&mut Arena::default(), 32);
         assert_eq!(hash(&mut arena, 32), fresh);
         assert_ne!(hash(&mut arena, 64), fresh);
         assert_eq!(hash(&mut arena, 32), fresh);
     }
 
     #[test]
-    fn resting_wipes_and_shrinks() {
-        let mut arena = Arena::new(32);
+    fn what_was_hashed_is_wiped_and_the_memory_given_back() {
+        let mut arena = Arena::default();
         hash(&mut arena, 32);
-        let used =
-            |arena: &Arena| arena.blocks.iter().any(|block| block.as_ref().iter().any(|word| *word != 0));
+        let used = |arena: &Arena| arena.blocks.iter().any(|block| block.as_ref() != Block::ZERO.as_ref());
         assert!(used(&arena));
-        arena.rest();
-        assert_eq!((used(&arena), arena.blocks.len()), (false, 32));
-        hash(&mut arena, 64);
-        arena.rest();
-        assert_eq!((arena.blocks.len(), arena.blocks.capacity()), (0, 0));
+        arena.wipe();
+        assert_eq!((used(&arena), arena.kept()), (false, 32));
+        arena.release();
+        assert_eq!(arena.kept(), 0);
     }
 }

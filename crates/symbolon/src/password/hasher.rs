@@ -8,31 +8,39 @@ use super::arena::Arena;
 use super::foreign::recognise;
 use super::params::Argon2Params;
 use super::phc::{Argon2Hash, OUTPUT, SALT};
-use super::pool::{Full, Pool};
+use super::pool::{self, Full, Plan, Pool};
 use crate::clock::{Randomness, random};
 
 /// KiB of memory that one thread passes over in a second: a cautious guess, only for `Retry-After`.
 const KIB_A_SECOND: u64 = 2 * 1024 * 1024;
 /// Nobody is told to wait longer.
 const LONGEST_WAIT: u64 = 30;
+/// Requests that may wait for each thread: at the default cost each waits a fifth of a second, or somewhat more when checks want the
+/// cores.
+const QUEUE: usize = 32;
+/// How long a thread without work keeps what it hashed: not long, and long enough not to wipe between the logins of a busy hour.
+const WIPE_AFTER: Duration = Duration::from_millis(100);
+/// How long it keeps the memory then.
+const RELEASE_AFTER: Duration = Duration::from_secs(10);
 
 /// How much may be hashed at once, and at what cost.
 #[derive(Clone, Debug)]
 pub struct HasherSettings {
-    /// Threads that hash. Each keeps `params.m_kib` KiB once it has hashed.
+    /// Threads that hash. Each works in `params.m_kib` KiB, which it gives back some seconds after its last hash. They step back for
+    /// whatever else the machine has to do.
     pub threads: usize,
-    /// Requests that may wait for a thread; one more is [`HashError::Overloaded`].
+    /// Requests that may wait for a thread, counted from [`Hasher::place`]; one more is [`HashError::Overloaded`].
     pub queue: usize,
     /// The cost of new hashes.
     pub params: Argon2Params,
 }
 
 impl HasherSettings {
-    /// The defaults for a machine with so many cores: all but one hash, four requests may wait for each.
+    /// The defaults for a machine with so many cores: each may hash, and 32 requests wait for each.
     #[must_use]
     pub fn for_cores(cores: usize) -> Self {
-        let threads = cores.saturating_sub(1).max(1);
-        Self { threads, queue: threads * 4, params: Argon2Params::default() }
+        let threads = cores.max(1);
+        Self { threads, queue: threads * QUEUE, params: Argon2Params::default() }
     }
 }
 
@@ -70,6 +78,9 @@ pub struct Verdict {
     pub unreadable: bool,
 }
 
+/// A place in the hashing pool, so that nothing is done for a login that could not be hashed. Given up when dropped.
+pub struct Place(pool::Place);
+
 /// Hashes and verifies passwords in its own threads, which end when it is dropped.
 pub struct Hasher {
     pool: Pool,
@@ -90,9 +101,22 @@ impl Hasher {
         // A random hash that no password was ever hashed to.
         let dummy =
             Argon2Hash::new(settings.params, random::<SALT>(&*randomness), random::<OUTPUT>(&*randomness));
-        let keep = usize::try_from(settings.params.m_kib()).unwrap_or(usize::MAX);
-        let pool = Pool::start(settings.threads, settings.queue, keep)?;
+        let pool = Pool::start(Plan {
+            threads: settings.threads,
+            queue: settings.queue,
+            wipe_after: WIPE_AFTER,
+            release_after: RELEASE_AFTER,
+        })?;
         Ok(Self { pool, settings, randomness, dummy: Arc::new(dummy) })
+    }
+
+    /// Takes a place among those that hash or wait.
+    ///
+    /// # Errors
+    /// [`HashError::Overloaded`].
+    pub fn place(&self) -> Result<Place, HashError> {
+        let retry_after = || HashError::Overloaded { retry_after: retry_after(&self.settings) };
+        self.pool.place().map(Place).map_err(|Full| retry_after())
     }
 
     /// Hashes a password that is to be stored: a PHC string, Argon2id, with a salt of its own.
@@ -102,9 +126,17 @@ impl Hasher {
     /// # Errors
     /// See [`HashError`].
     pub async fn hash(&self, password: Password) -> Result<String, HashError> {
+        self.hash_at(self.place()?, password).await
+    }
+
+    /// The same for whoever has a place already.
+    ///
+    /// # Errors
+    /// [`HashError::Failed`].
+    pub async fn hash_at(&self, place: Place, password: Password) -> Result<String, HashError> {
         let (params, salt) = (self.settings.params, random::<SALT>(&*self.randomness));
         let hash = self
-            .in_pool(move |arena| {
+            .in_pool(place, move |arena| {
                 Argon2Hash::make(params, password.text().as_bytes(), salt, arena).map(|hash| hash.to_phc())
             })
             .await?;
@@ -119,8 +151,21 @@ impl Hasher {
     /// # Errors
     /// See [`HashError`].
     pub async fn verify(&self, password: Password, stored: Option<String>) -> Result<Verdict, HashError> {
+        self.verify_at(self.place()?, password, stored).await
+    }
+
+    /// The same for whoever has a place already. What had to be done between the two was then not done in vain.
+    ///
+    /// # Errors
+    /// [`HashError::Failed`].
+    pub async fn verify_at(
+        &self,
+        place: Place,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<Verdict, HashError> {
         let (dummy, today) = (Arc::clone(&self.dummy), self.settings.params);
-        self.in_pool(move |arena| decide(&password, stored.as_deref(), &dummy, today, arena)).await
+        self.in_pool(place, move |arena| decide(&password, stored.as_deref(), &dummy, today, arena)).await
     }
 
     /// Whether a password with this stored hash should be hashed anew when it is next known: alien, not at today's cost, or
@@ -136,13 +181,10 @@ impl Hasher {
 
     async fn in_pool<T: Send + 'static>(
         &self,
+        place: Place,
         work: impl FnOnce(&mut Arena) -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let answer = self
-            .pool
-            .submit(work)
-            .map_err(|Full| HashError::Overloaded { retry_after: retry_after(&self.settings) })?;
-        answer.await.map_err(|_| HashError::Failed)
+        self.pool.submit(place.0, work).await.map_err(|_| HashError::Failed)
     }
 }
 
@@ -283,7 +325,7 @@ mod tests {
         let hasher = hasher(today);
         let stored = hasher.hash(password("correct horse battery staple")).await.unwrap();
         let cost = |stored: Option<&str>| {
-            let mut arena = Arena::new(64);
+            let mut arena = Arena::default();
             let verdict = decide(&password("wrong"), stored, &hasher.dummy, today, &mut arena);
             (verdict.matches, arena.touched)
         };
@@ -329,10 +371,10 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_leave_a_core_to_the_checks() {
-        for (cores, threads) in [(0, 1), (1, 1), (2, 1), (8, 7)] {
+    fn the_defaults_use_every_core() {
+        for (cores, threads) in [(0, 1), (1, 1), (2, 2), (8, 8)] {
             let settings = HasherSettings::for_cores(cores);
-            assert_eq!((settings.threads, settings.queue), (threads, threads * 4));
+            assert_eq!((settings.threads, settings.queue), (threads, threads * 32));
         }
         assert_eq!(retry_after(&HasherSettings::for_cores(8)), Duration::from_secs(1));
         let slow =

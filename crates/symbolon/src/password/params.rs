@@ -1,7 +1,5 @@
 //! What a hash costs.
 
-use argon2::Params;
-
 /// No hash, ours or alien, may use more memory: 256 MiB.
 pub(super) const MAX_M_KIB: u32 = 256 * 1024;
 /// Nor touch more memory over all its passes: 2 GiB, about a second.
@@ -91,11 +89,6 @@ impl Argon2Params {
     pub(super) const fn work_kib(self) -> u64 {
         self.m_kib as u64 * self.t as u64
     }
-
-    /// The same for the library.
-    pub(super) fn library(self) -> Result<Params, argon2::Error> {
-        Params::new(self.m_kib, self.t, self.p, None)
-    }
 }
 
 impl Default for Argon2Params {
@@ -115,7 +108,6 @@ mod tests {
         {
             let params = Argon2Params::new(m, t, 1).unwrap();
             assert_eq!((params.m_kib(), params.t(), params.p()), (m, t, 1));
-            assert!(params.library().is_ok());
         }
         for (m, t) in [(19_455, 2), (19_456, 1), (47_103, 1), (7_167, 100), (8, 1), (0, 0), (47_104, 0)] {
             assert_eq!(Argon2Params::new(m, t, 1), Err(ParamsError::TooWeak), "m={m} t={t}");

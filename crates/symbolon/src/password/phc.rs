@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq;
+use symbolon_argon2::{Argon2, Variant, Version};
 use zeroize::Zeroizing;
 
-use super::arena::Arena;
+use super::arena::{Arena, Uncomputable};
 use super::foreign::Unsupported;
 use super::params::{Argon2Params, ParamsError};
 
@@ -20,7 +20,7 @@ pub(super) const OUTPUT: usize = 32;
 /// An Argon2 hash of any variant: ours is `argon2id`, version 19.
 #[derive(Clone)]
 pub(super) struct Argon2Hash {
-    algorithm: Algorithm,
+    variant: Variant,
     version: Version,
     params: Argon2Params,
     salt: Vec<u8>,
@@ -30,8 +30,8 @@ pub(super) struct Argon2Hash {
 impl Argon2Hash {
     /// A hash of ours.
     pub(super) fn new(params: Argon2Params, salt: [u8; SALT], output: [u8; OUTPUT]) -> Self {
-        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-        Self { algorithm, version, params, salt: salt.to_vec(), output: output.to_vec() }
+        let (variant, version) = (Variant::Id, Version::V19);
+        Self { variant, version, params, salt: salt.to_vec(), output: output.to_vec() }
     }
 
     /// Hashes a password at the given cost.
@@ -43,7 +43,7 @@ impl Argon2Hash {
         password: &[u8],
         salt: [u8; SALT],
         arena: &mut Arena,
-    ) -> Result<Self, argon2::Error> {
+    ) -> Result<Self, Uncomputable> {
         let mut hash = Self::new(params, salt, [0; OUTPUT]);
         hash.output = hash.compute(password, arena)?.to_vec();
         Ok(hash)
@@ -55,20 +55,20 @@ impl Argon2Hash {
     /// Of another form, or at a cost above the ceiling.
     pub(super) fn parse(text: &str) -> Result<Self, Unsupported> {
         let mut fields = text.strip_prefix('$').unwrap_or_default().split('$');
-        let algorithm = match fields.next() {
-            Some("argon2d") => Algorithm::Argon2d,
-            Some("argon2i") => Algorithm::Argon2i,
-            Some("argon2id") => Algorithm::Argon2id,
+        let variant = match fields.next() {
+            Some("argon2d") => Variant::D,
+            Some("argon2i") => Variant::I,
+            Some("argon2id") => Variant::Id,
             _ => return Err(Unsupported::DAMAGED),
         };
         let mut params = fields.next();
         let version = match params.and_then(|field| field.strip_prefix("v=")) {
-            None => Version::V0x10,
+            None => Version::V16,
             Some(version) => {
                 params = fields.next();
                 match version {
-                    "16" => Version::V0x10,
-                    "19" => Version::V0x13,
+                    "16" => Version::V16,
+                    "19" => Version::V19,
                     _ => return Err(Unsupported::DAMAGED),
                 }
             }
@@ -84,18 +84,17 @@ impl Argon2Hash {
             ParamsError::TooCostly => Unsupported::TOO_COSTLY,
             _ => Unsupported::DAMAGED,
         })?;
-        Ok(Self { algorithm, version, params, salt, output })
+        Ok(Self { variant, version, params, salt, output })
     }
 
     /// The PHC string of a hash of ours.
     pub(super) fn to_phc(&self) -> String {
+        let params = self.params;
         format!(
-            "${}$v={}$m={},t={},p={}${}${}",
-            self.algorithm,
-            u32::from(self.version),
-            self.params.m_kib(),
-            self.params.t(),
-            self.params.p(),
+            "$argon2id$v=19$m={},t={},p={}${}${}",
+            params.m_kib(),
+            params.t(),
+            params.p(),
             STANDARD_NO_PAD.encode(&self.salt),
             STANDARD_NO_PAD.encode(&self.output),
         )
@@ -109,17 +108,18 @@ impl Argon2Hash {
     /// Whether the password should be hashed anew: not our variant, or at another cost than `today`'s. At a higher one too: a
     /// wrong password would go on taking another time than one for nobody (invariant 7).
     pub(super) fn outdated(&self, today: Argon2Params) -> bool {
-        self.algorithm != Algorithm::Argon2id
-            || self.version != Version::V0x13
+        self.variant != Variant::Id
+            || self.version != Version::V19
             || self.params != today
             || self.salt.len() < SALT
             || self.output.len() < OUTPUT
     }
 
-    fn compute(&self, password: &[u8], arena: &mut Arena) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
-        let argon2 = Argon2::new(self.algorithm, self.version, self.params.library()?);
+    fn compute(&self, password: &[u8], arena: &mut Arena) -> Result<Zeroizing<Vec<u8>>, Uncomputable> {
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
-        arena.argon2(&argon2, password, &self.salt, &mut output)?;
+        let (m_kib, t, p) = (self.params.m_kib(), self.params.t(), self.params.p());
+        let argon2 = Argon2::new(self.variant, self.version, m_kib, t, p).ok_or(Uncomputable)?;
+        arena.argon2(argon2, password, &self.salt, &mut output)?;
         Ok(output)
     }
 }
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let params = Argon2Params::dangerously_weak_for_tests();
-        let mut arena = Arena::new(8);
+        let mut arena = Arena::default();
         let text = Argon2Hash::make(params, b"password", [7; SALT], &mut arena).unwrap().to_phc();
         assert!(text.starts_with("$argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$"), "{text}");
         let hash = Argon2Hash::parse(&text).unwrap();

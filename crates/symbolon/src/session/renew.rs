@@ -126,11 +126,12 @@ impl Symbolon {
         password: Password,
         failure: &'static str,
     ) -> Result<Charges> {
+        let place = self.place()?;
         let user = &read.row.user;
         let name = named(user);
         let charges =
             self.charge_attempt(name.canonical(), Some(user.id), holder.known, holder.caller).await?;
-        match self.prove(password, Some(&read.row)).await {
+        match self.prove(place, password, Some(&read.row)).await {
             Ok(proof) if proof.matches => Ok(charges),
             Ok(_) => Err(self.failed(Some(user.id), holder.caller, failure).await?),
             Err(unproven) => {

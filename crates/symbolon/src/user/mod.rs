@@ -84,10 +84,11 @@ impl Symbolon {
         check_profile(&account.profile)?;
         administer::check_roles(&account.roles)?;
         let password = self.acceptable(&account.password, &identifier)?;
+        let place = self.place()?;
         if let Some(caller) = stranger {
             self.charge_registration(caller).await?;
         }
-        let hash = self.hash(password).await?;
+        let hash = self.hash_at(place, password).await?;
         self.insert_user(&identifier, hash, account.profile, account.roles, disabled, by).await
     }
 

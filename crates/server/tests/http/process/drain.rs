@@ -18,7 +18,7 @@ fn a_login_in_flight_is_finished_and_is_good_after_the_restart() {
         settings.unset("password.unsafe_argon2_m");
         settings.unset("password.unsafe_argon2_t");
         settings.set("password.argon2_m", "65536");
-        settings.set("password.argon2_t", "20");
+        settings.set("password.argon2_t", "32");
     });
     let alice = server.person("alice");
     let body = json!({ "identifier": "alice", "password": alice.password });

@@ -104,7 +104,7 @@ impl Foreign {
     /// Whether this is the hash of `password`. Takes the time its maker chose, up to a second or so: call it in a thread of its
     /// own (the hasher's pool does).
     pub fn verify(&self, password: &Password) -> bool {
-        self.verify_in(password, &mut Arena::new(0))
+        self.verify_in(password, &mut Arena::default())
     }
 
     /// The same with the memory of a hashing thread.
