@@ -55,8 +55,8 @@ def measure(binaries, folder, options):
     server = symbolon(binaries["symbolon"], folder)
     beside = None
     try:
-        # What a thousand users and the first requests take is not the sessions'.
-        show_each_once(server, every(file, 1_000))
+        # What the users, the first requests and the store's cache of pages take is not the sessions'.
+        show_each_once(server, every(file, 20))
         cached = lambda: told_to_operator(folder, "/v1/admin/status")["cached"]["sessions"]
         before, had = server.resident(), cached()
         show_each_once(server, file)
