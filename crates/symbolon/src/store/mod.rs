@@ -15,6 +15,7 @@
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod memory;
+pub mod postgres;
 pub mod requests;
 pub mod rows;
 pub mod rules;

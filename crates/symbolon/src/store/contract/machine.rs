@@ -6,6 +6,7 @@ use std::{
     collections::BTreeSet,
     fmt::Debug,
     path::Path,
+    pin::Pin,
     sync::{Arc, Mutex},
 };
 
@@ -14,29 +15,70 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use symbolon_token::{Timestamp, view::Entry};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
     operations::{Operation, history},
     visible::{Known, Seen, Visible},
 };
-use crate::store::{memory::MemoryStore, sqlite::SqliteStore, *};
+use crate::store::{
+    memory::MemoryStore,
+    postgres::{self, PostgresStore},
+    sqlite::SqliteStore,
+    *,
+};
 use apply::name;
-
-/// Histories of an ordinary run, some seconds; `PROPTEST_CASES` asks for more.
-const HISTORIES: u32 = 64;
 
 type Told = Arc<Mutex<Vec<Entry>>>;
 type Checked<T = ()> = std::result::Result<T, TestCaseError>;
+/// Opens the store, with what it held when it was last open.
+type Open = Box<dyn Fn() -> Opening>;
+type Opening = Pin<Box<dyn Future<Output = Arc<dyn Seen>>>>;
 
 #[test]
 fn sqlite_does_what_memory_does() {
+    // Thousands of commits: in memory where there is such a folder, as this is not about disks.
+    let folder = tempfile::tempdir_in(Path::new("/dev/shm")).or_else(|_| tempfile::tempdir()).unwrap();
+    let histories = std::cell::Cell::new(0);
+    run(64, async || {
+        histories.set(histories.get() + 1);
+        let folder = folder.path().join(histories.get().to_string());
+        Some(Box::new(move || -> Opening {
+            let store = SqliteStore::open(&folder, "the state machine", Uuid::from_u128(1)).unwrap();
+            Box::pin(async { Arc::new(store) as Arc<dyn Seen> })
+        }) as Open)
+    });
+}
+
+#[test]
+fn postgres_does_what_memory_does() {
+    run(12, async || {
+        let database = postgres::tests::fresh().await?;
+        Some(Box::new(move || -> Opening {
+            let options = database.options();
+            Box::pin(async {
+                let store = PostgresStore::open(options, Uuid::from_u128(1)).await.unwrap();
+                Arc::new(store) as Arc<dyn Seen>
+            })
+        }) as Open)
+    });
+}
+
+/// So many histories in an ordinary run, some seconds; `PROPTEST_CASES` asks for more.
+fn run(histories: u32, fresh: impl AsyncFn() -> Option<Open>) {
     let ordinary = Config::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ordinary.cases } else { HISTORIES };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ordinary.cases } else { histories };
     let config = Config { cases, failure_persistence: None, max_shrink_time: 60_000, ..ordinary };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let run = |history| runtime.block_on(async { Machine::new().run(history).await });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let run = |history| {
+        runtime.block_on(async {
+            match fresh().await {
+                Some(open) => Machine::new(open).await.run(history).await,
+                // It has said so.
+                None => Ok(()),
+            }
+        })
+    };
     if let Err(failure) = TestRunner::new(config).run(&history(), run) {
         panic!("{failure}");
     }
@@ -45,9 +87,9 @@ fn sqlite_does_what_memory_does() {
 struct Machine {
     memory: Arc<dyn Seen>,
     memory_told: Told,
-    sqlite: Option<Arc<dyn Seen>>,
-    sqlite_told: Told,
-    folder: TempDir,
+    other: Option<Arc<dyn Seen>>,
+    other_told: Told,
+    open: Open,
     now: Timestamp,
     ids: u64,
     known: Known,
@@ -63,22 +105,15 @@ fn following(store: Arc<dyn Seen>, told: &Told) -> Arc<dyn Seen> {
     store
 }
 
-fn open(folder: &Path) -> Arc<dyn Seen> {
-    Arc::new(SqliteStore::open(folder, "the state machine", Uuid::from_u128(1)).unwrap())
-}
-
 impl Machine {
-    fn new() -> Self {
-        // Thousands of commits: in memory where there is such a folder, as this is not about disks.
-        let shared_memory = Path::new("/dev/shm");
-        let folder = tempfile::tempdir_in(shared_memory).or_else(|_| tempfile::tempdir()).unwrap();
-        let (memory_told, sqlite_told) = (Told::default(), Told::default());
+    async fn new(open: Open) -> Self {
+        let (memory_told, other_told) = (Told::default(), Told::default());
         Self {
             memory: following(Arc::new(MemoryStore::new(Uuid::from_u128(1))), &memory_told),
             memory_told,
-            sqlite: Some(following(open(folder.path()), &sqlite_told)),
-            sqlite_told,
-            folder,
+            other: Some(following(open().await, &other_told)),
+            other_told,
+            open,
             now: Timestamp::from_secs(1_700_000_000),
             ids: 0,
             known: Known { names: (0..4).map(name).collect(), ..Known::default() },
@@ -100,8 +135,14 @@ impl Machine {
         Ok(())
     }
 
-    fn sqlite(&self) -> &dyn Seen {
-        &**self.sqlite.as_ref().unwrap()
+    fn other(&self) -> &dyn Seen {
+        &**self.other.as_ref().unwrap()
+    }
+
+    /// The process ends, and another starts.
+    async fn reopen(&mut self) {
+        self.other = None;
+        self.other = Some(following((self.open)().await, &self.other_told));
     }
 
     /// Asks both, and takes the one answer. Two errors are the same answer.
@@ -110,16 +151,16 @@ impl Machine {
         ask: impl AsyncFn(&dyn Seen) -> Result<T>,
     ) -> Checked<Option<T>> {
         let expected = ask(&*self.memory).await.ok();
-        let answer = ask(self.sqlite()).await.ok();
-        prop_assert_eq!(&answer, &expected, "sqlite, memory");
+        let answer = ask(self.other()).await.ok();
+        prop_assert_eq!(&answer, &expected, "this store, memory");
         Ok(answer)
     }
 
     async fn compare(&mut self) -> Checked {
         let expected = Visible::of(&*self.memory, &self.known, self.now).await;
-        let seen = Visible::of(self.sqlite(), &self.known, self.now).await;
-        prop_assert_eq!(seen, expected, "sqlite, memory");
-        prop_assert_eq!(&*self.sqlite_told.lock().unwrap(), &*self.memory_told.lock().unwrap());
+        let seen = Visible::of(self.other(), &self.known, self.now).await;
+        prop_assert_eq!(seen, expected, "this store, memory");
+        prop_assert_eq!(&*self.other_told.lock().unwrap(), &*self.memory_told.lock().unwrap());
         self.users = self.memory.users(None, None, 99).await.unwrap().iter().map(|user| user.id).collect();
         self.live.clear();
         for id in &self.known.sessions {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use symbolon_token::Timestamp;
 use uuid::Uuid;
 
-use crate::store::{memory::MemoryStore, sqlite::SqliteStore, *};
+use crate::store::{memory::MemoryStore, postgres::PostgresStore, sqlite::SqliteStore, *};
 
 /// A store that also shows its throttle counters, as the port never does.
 pub(super) trait Seen: Store {
@@ -21,6 +21,12 @@ impl Seen for MemoryStore {
 impl Seen for SqliteStore {
     fn throttle(&self) -> Vec<(ThrottleKey, Counter)> {
         self.counters()
+    }
+}
+
+impl Seen for PostgresStore {
+    fn throttle(&self) -> Vec<(ThrottleKey, Counter)> {
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.counters()))
     }
 }
 

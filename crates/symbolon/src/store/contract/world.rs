@@ -10,7 +10,12 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::visible::{Known, Seen, Visible};
-use crate::store::{memory::MemoryStore, sqlite::SqliteStore, *};
+use crate::store::{
+    memory::MemoryStore,
+    postgres::{self, PostgresStore},
+    sqlite::SqliteStore,
+    *,
+};
 
 /// A store and what the tests know about it.
 pub(super) struct World {
@@ -84,14 +89,22 @@ pub(crate) fn session_row(id: Uuid, user: Uuid, now: Timestamp) -> SessionRow {
 }
 
 impl World {
-    pub(super) fn memory() -> Self {
-        Self::over(Arc::new(MemoryStore::new(Uuid::from_u128(1))), None)
+    #[expect(clippy::unused_async, reason = "as the others")]
+    pub(super) async fn memory() -> Option<Self> {
+        Some(Self::over(Arc::new(MemoryStore::new(Uuid::from_u128(1))), None))
     }
 
-    pub(super) fn sqlite() -> Self {
+    #[expect(clippy::unused_async, reason = "as the others")]
+    pub(super) async fn sqlite() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path(), "a contract test", Uuid::from_u128(1)).unwrap();
-        Self::over(Arc::new(store), Some(folder))
+        Some(Self::over(Arc::new(store), Some(folder)))
+    }
+
+    pub(super) async fn postgres() -> Option<Self> {
+        let database = postgres::tests::fresh().await?;
+        let store = PostgresStore::open(database.options(), Uuid::from_u128(1)).await.unwrap();
+        Some(Self::over(Arc::new(store), None))
     }
 
     fn over(store: Arc<dyn Seen>, folder: Option<TempDir>) -> Self {

@@ -156,10 +156,7 @@ impl Machine {
                 self.same(async |store| store.audit(Some(after), None, limit).await).await?;
                 self.same(async |store| store.audit(None, Some(after), limit).await).await?;
             }
-            _ => {
-                self.sqlite = None;
-                self.sqlite = Some(super::following(super::open(self.folder.path()), &self.sqlite_told));
-            }
+            _ => self.reopen().await,
         }
         Ok(())
     }

@@ -1,0 +1,77 @@
+//! Signing keys and machine clients.
+
+use uuid::Uuid;
+
+use super::add_audit;
+use crate::store::{
+    AuditRow, ClientRow, KeyRow,
+    postgres::{
+        attempt::Attempt,
+        batch::{Batch, Place, params},
+        pool::Connection,
+        rows::{to_json, typed},
+    },
+};
+
+/// Adds a key or replaces its times and seal. Answers no row for one that was removed. Its algorithm it has for life.
+pub(in crate::store::postgres) fn add_key(batch: &mut Batch<'_>, key: &KeyRow) -> Place {
+    batch.add(
+        "INSERT INTO keys (kid, algorithm, sealed, key_version, created_at, sign_from) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (kid) DO UPDATE SET sealed = excluded.sealed, key_version = excluded.key_version, \
+         created_at = excluded.created_at, sign_from = excluded.sign_from WHERE keys.removed_at IS NULL RETURNING 1",
+        params![
+            key.kid.to_string(),
+            key.algorithm.clone(),
+            key.sealed.clone(),
+            i64::from(key.key_version),
+            key.created_at.as_millis(),
+            key.sign_from.as_millis(),
+        ],
+    )
+}
+
+pub(in crate::store::postgres) async fn put_key(sql: &Connection, key: &KeyRow) -> Attempt<bool> {
+    let mut batch = Batch::begin(sql);
+    let written = add_key(&mut batch, key);
+    Ok(!batch.commit().await?.take(written).is_empty())
+}
+
+pub(in crate::store::postgres) async fn put_client(
+    sql: &Connection,
+    (client, audit): &(ClientRow, AuditRow),
+) -> Attempt<()> {
+    let secret = |at: usize| client.secrets.get(at).map(|hash| hash.to_vec());
+    let mut batch = Batch::begin(sql);
+    batch.add(
+        "INSERT INTO clients (id, name, scopes, secret, previous, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, scopes = excluded.scopes, secret = excluded.secret, \
+         previous = excluded.previous, created_at = excluded.created_at",
+        params![
+            client.id,
+            typed(&client.name),
+            to_json(&client.scopes)?,
+            secret(0),
+            secret(1),
+            client.created_at.as_millis(),
+        ],
+    );
+    add_audit(&mut batch, std::slice::from_ref(audit))?;
+    batch.commit().await?;
+    Ok(())
+}
+
+pub(in crate::store::postgres) async fn remove_client(
+    sql: &Connection,
+    (id, audit): &(Uuid, AuditRow),
+) -> Attempt<bool> {
+    let mut batch = Batch::begin(sql);
+    let removed = batch.add("DELETE FROM clients WHERE id = $1 RETURNING 1", params![*id]);
+    if batch.run().await?.take(removed).is_empty() {
+        sql.roll_back().await?;
+        return Ok(false);
+    }
+    let mut batch = Batch::on(sql);
+    add_audit(&mut batch, std::slice::from_ref(audit))?;
+    batch.commit().await?;
+    Ok(true)
+}
