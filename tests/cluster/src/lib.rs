@@ -167,10 +167,17 @@ impl Cluster {
             }
             // Fed by the pipe; the directory goes with the last reader, unless the server was stopped to be started again.
             let script = "\"$1/postgres\" -D \"$2/data\" -k \"$2\" -h 127.0.0.1 -p \"$3\" >>\"$2/log\" 2>&1 & \
-                          if ! read -r _; then kill -INT $!; wait; [ -e \"$2/keep\" ] || rm -rf \"$2\"; fi";
+                          if ! read -r _; then kill -QUIT $!; wait; [ -e \"$2/keep\" ] || rm -rf \"$2\"; fi";
             let mut shell = Command::new("/bin/sh");
             shell.args(["-c", script, "sh"]).arg(&self.binaries).arg(&self.folder).arg(self.port.to_string());
-            self.shell = self.as_user(&mut shell).stdin(Stdio::piped()).spawn().expect("a shell starts");
+            self.shell = self
+                .as_user(&mut shell)
+                .stdin(Stdio::piped())
+                // Whoever reads what the tests say must not wait for the shell.
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("a shell starts");
             for _ in 0..600 {
                 if self.answers() {
                     return;

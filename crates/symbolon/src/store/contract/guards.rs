@@ -106,6 +106,10 @@ async fn a_guard_long_gone_is_purged(world: World) {
     let before = |now| PurgeBefore { now, sessions: at(0), audit: at(0), throttle_most: 9 };
     world.store.purge(before(at(0)), 9).await.unwrap();
     assert_eq!(rows(&world).await.len(), 2);
+    if world.store.shared() {
+        // By its own clock, which no test sets; that store's own tests set its rows instead.
+        return;
+    }
     world.store.purge(before(at(86_400 + 60)), 9).await.unwrap();
     assert_eq!(rows(&world).await.iter().map(|row| row.id).collect::<Vec<_>>(), [long.id]);
 }

@@ -19,7 +19,10 @@ mod tls;
 mod transact;
 mod write;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use symbolon_token::Timestamp;
@@ -35,6 +38,8 @@ use transact::{Answer, Job};
 /// See the module.
 pub struct PostgresStore {
     connections: Arc<Connections>,
+    /// A few of their own for what keeps a node fresh and lets endings answer: whatever keeps the others busy must not make it stale.
+    leases: Connections,
     appender: Appender,
     /// Where the next purge begins to look.
     swept: Mutex<write::Swept>,
@@ -54,11 +59,12 @@ impl PostgresStore {
     /// # Errors
     /// A sentence that says what is wrong with the database or the way to it, and what to do. Nothing has changed then.
     pub async fn open(options: Options, log_epoch: Uuid) -> Result<Self> {
-        let connections = Arc::new(Connections::new(options)?);
+        let connections = Arc::new(Connections::new(options.clone())?);
+        let leases = Connections::for_leases(options)?;
         schema::migrate(&connections).await?;
         attempts(&connections, &log_epoch, work!(write::found)).await?;
         let appender = Appender::start(Arc::clone(&connections));
-        Ok(Self { connections, appender, swept: Mutex::default() })
+        Ok(Self { connections, leases, appender, swept: Mutex::default() })
     }
 
     /// How far the schema of the database has come; changes nothing of it.
@@ -86,6 +92,11 @@ impl PostgresStore {
     async fn read<R, T>(&self, request: R, work: Work<R, T>) -> Result<T> {
         self.sound()?;
         attempts(&self.connections, &request, work).await
+    }
+
+    async fn lease<R, T>(&self, request: R, work: Work<R, T>) -> Result<T> {
+        self.sound()?;
+        attempts(&self.leases, &request, work).await
     }
 
     /// In a task of its own: a caller that goes away changes nothing about the write, and leaves no transaction half way.
@@ -117,10 +128,18 @@ impl PostgresStore {
     }
 }
 
+fn crossed() -> StoreError {
+    StoreError::new("the answer to another write came back")
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     fn follow(&self, follower: Follower) {
         self.appender.follow(follower);
+    }
+
+    fn shared(&self) -> bool {
+        true
     }
 
     async fn installation(&self) -> Result<Installation> {
@@ -156,7 +175,11 @@ impl Store for PostgresStore {
     }
 
     async fn log_after(&self, after: u64, limit: usize) -> Result<LogPage> {
-        self.read((after, limit), work!(read::log_after)).await
+        self.lease((after, limit), work!(read::log_after)).await
+    }
+
+    async fn stands(&self, token: TokenRef) -> Result<bool> {
+        self.read(token, work!(read::stands)).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyRow>> {
@@ -186,7 +209,7 @@ impl Store for PostgresStore {
     async fn change_user(&self, change: UserChange) -> Result<Option<(UserRow, u64)>> {
         match self.job(Job::Change(change)).await? {
             Answer::Change(changed) => Ok(changed),
-            Answer::Transition(_) => Err(StoreError::new("another write was answered")),
+            _ => Err(crossed()),
         }
     }
 
@@ -198,7 +221,7 @@ impl Store for PostgresStore {
         rules::sound(&transition)?;
         match self.job(Job::Transition(transition)).await? {
             Answer::Transition(outcome) => Ok(outcome),
-            Answer::Change(_) => Err(StoreError::new("another write was answered")),
+            _ => Err(crossed()),
         }
     }
 
@@ -222,13 +245,43 @@ impl Store for PostgresStore {
         self.write(key, work!(write::put_key)).await
     }
 
-    async fn put_client(&self, client: ClientRow, audit: AuditRow) -> Result<()> {
+    async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {
         rules::sound_client(&client)?;
-        self.write((client, audit), work!(write::put_client)).await
+        match self.job(Job::PutClient { client, forget_at, audit }).await? {
+            Answer::Client(Some(number)) => Ok(number),
+            _ => Err(crossed()),
+        }
     }
 
-    async fn remove_client(&self, id: Uuid, audit: AuditRow) -> Result<bool> {
-        self.write((id, audit), work!(write::remove_client)).await
+    async fn remove_client(&self, id: Uuid, forget_at: i64, audit: AuditRow) -> Result<Option<u64>> {
+        match self.job(Job::RemoveClient { id, forget_at, audit }).await? {
+            Answer::Client(number) => Ok(number),
+            _ => Err(crossed()),
+        }
+    }
+
+    async fn renew_guard(&self, guard: GuardLease, _: Timestamp) -> Result<()> {
+        self.lease(guard, work!(write::renew_guard)).await
+    }
+
+    async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()> {
+        self.lease((guard, epoch, applied), work!(write::acknowledge)).await
+    }
+
+    async fn guards(&self, step: Duration, _: Timestamp) -> Result<Vec<GuardRow>> {
+        self.lease(step, work!(read::guards)).await
+    }
+
+    async fn remove_guard(&self, guard: Uuid) -> Result<()> {
+        self.lease(guard, work!(write::remove_guard)).await
+    }
+
+    async fn remote_guards(&self) -> Result<bool> {
+        self.read((), work!(read::remote_guards)).await
+    }
+
+    async fn note_remote_guards(&self) -> Result<()> {
+        self.write((), work!(write::note_remote_guards)).await
     }
 
     async fn record(&self, rows: Vec<AuditRow>) -> Result<()> {

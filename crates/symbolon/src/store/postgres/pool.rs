@@ -24,10 +24,21 @@ pub(super) struct Connections {
 impl Connections {
     /// Sets the pool up; connects nobody.
     pub(super) fn new(options: Options) -> Result<Self> {
+        let statement = options.statement_timeout.as_millis();
+        Self::set_up(options, statement)
+    }
+
+    /// The few for leases. Their writes are single statements, which the database must not give up while they wait for a standby: it
+    /// would say that they are done. This side gives them up, and knows nothing then.
+    pub(super) fn for_leases(options: Options) -> Result<Self> {
+        Self::set_up(Options { connections: 3, ..options }, 0)
+    }
+
+    fn set_up(options: Options, statement_timeout: u128) -> Result<Self> {
         let (config, trust) = options.parse()?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, Tls::of(&trust)?, recycling);
-        let setup = setup(&options);
+        let setup = setup(&options, statement_timeout);
         let pool = Pool::builder(manager)
             .max_size(options.connections)
             .wait_timeout(Some(options.connect_timeout))
@@ -65,11 +76,11 @@ impl Connections {
 
 /// What every connection is told first. Each statement sees what was committed before it began: locks are taken first, and what they
 /// guard is read after. A transaction whose process stands still is ended, for others wait for its locks.
-fn setup(options: &Options) -> String {
-    let (statement, idle) = (options.statement_timeout.as_millis(), options.statement_timeout.as_millis());
+fn setup(options: &Options, statement_timeout: u128) -> String {
+    let idle = options.statement_timeout.as_millis();
     format!(
         "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-         SET statement_timeout = {statement}; \
+         SET statement_timeout = {statement_timeout}; \
          SET idle_in_transaction_session_timeout = {idle}; \
          SELECT set_config('synchronous_commit', 'on', false) \
          WHERE current_setting('synchronous_commit', true) IN ('off', 'local')"

@@ -1,5 +1,7 @@
 //! Reads. Each is one statement, so that what it answers was so at one moment.
 
+use std::time::Duration;
+
 use symbolon_token::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -8,7 +10,8 @@ use super::{
     attempt::Attempt,
     batch::{Batch, params},
     pool::Connection,
-    rows::{self, column, damaged, session_columns, stored, typed, user_columns},
+    rows::{self, column, damaged, millis, session_columns, stored, typed, user_columns},
+    write::now,
 };
 use crate::store::*;
 
@@ -50,13 +53,19 @@ fn installation_of<'a>(fact: impl Fn(&str) -> Option<&'a str>) -> Result<Install
         serde_json::from_str(text).map_err(|_| damaged("no fact of an installation"))
     }
     let needed = |key| fact(key).ok_or_else(|| damaged("a fact of the installation is missing"));
-    let longer_life: Option<(u64, i64)> = fact("longer_life").map(parsed).transpose()?.flatten();
+    let number = |key| fact(key).map_or(Ok(0), parsed);
+    let longer = |key| -> Result<Option<(u64, Timestamp)>> {
+        let written: Option<(u64, i64)> = fact(key).map(parsed).transpose()?.flatten();
+        Ok(written.map(|(length, until)| (length, Timestamp::from_millis(until))))
+    };
     Ok(Installation {
         log_epoch: Uuid::parse_str(needed("log_epoch")?).map_err(|_| damaged("no id"))?,
         epoch: parsed(needed("epoch")?)?,
         master_keys: parsed(needed("master_keys")?)?,
-        token_life: fact("token_life").map_or(Ok(0), parsed)?,
-        longer_life: longer_life.map(|(life, until)| (life, Timestamp::from_millis(until))),
+        token_life: number("token_life")?,
+        longer_life: longer("longer_life")?,
+        lease_ms: number("lease_ms")?,
+        longer_lease: longer("longer_lease")?,
     })
 }
 
@@ -126,7 +135,8 @@ pub(super) async fn sessions_of(
 pub(super) async fn log_after(sql: &Connection, (after, limit): &(u64, usize)) -> Attempt<LogPage> {
     let rows = sql
         .query(
-            "SELECT h.head, h.trimmed, l.seq, l.kind, l.id, l.generation, l.forget_at FROM log_head h LEFT JOIN \
+            "SELECT h.head, h.trimmed, l.seq, l.kind, l.id, l.generation, l.forget_at, m.value FROM log_head h \
+             JOIN meta m ON m.key = 'log_epoch' LEFT JOIN \
              (SELECT * FROM log WHERE seq > $1 ORDER BY seq LIMIT $2) l ON true ORDER BY l.seq",
             params![stored(*after), stored(*limit as u64)],
         )
@@ -139,7 +149,46 @@ pub(super) async fn log_after(sql: &Connection, (after, limit): &(u64, usize)) -
             entries.push(rows::entry(row, 2)?);
         }
     }
-    Ok(LogPage { entries, head: number.unsigned_abs(), trimmed: trimmed.unsigned_abs() })
+    let epoch = Uuid::parse_str(column(head, 7)?).map_err(|_| damaged("no id"))?;
+    Ok(LogPage { epoch, entries, head: number.unsigned_abs(), trimmed: trimmed.unsigned_abs() })
+}
+
+pub(super) async fn stands(sql: &Connection, token: &TokenRef) -> Attempt<bool> {
+    let rows = sql
+        .query(
+            // [`rules::stands`], and what the key and the log say.
+            "SELECT 1 FROM users u WHERE u.id = $1 AND u.generation = $2 AND NOT u.disabled \
+             AND ($3::uuid IS NULL OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = $3 AND s.user_id = u.id \
+             AND s.ended_at IS NULL AND s.generation = u.generation)) \
+             AND EXISTS (SELECT 1 FROM keys k WHERE k.kid = $4 AND k.removed_at IS NULL) \
+             AND NOT EXISTS (SELECT 1 FROM log l WHERE l.kind = 'token' AND l.id = $5)",
+            params![
+                token.user,
+                stored(token.generation),
+                token.session,
+                token.kid.to_string(),
+                token.jti.to_string()
+            ],
+        )
+        .await?;
+    Ok(!rows.is_empty())
+}
+
+/// All guards; a lease counts for `step` longer than it says.
+pub(super) async fn guards(sql: &Connection, step: &Duration) -> Attempt<Vec<GuardRow>> {
+    const GUARDS: &str = concat!(
+        "SELECT g.id, CASE WHEN g.epoch = m.value THEN g.applied ELSE 0 END, g.lease_until + $1 <= ",
+        now!(),
+        " FROM guards g JOIN meta m ON m.key = 'log_epoch' ORDER BY g.id"
+    );
+    each(&sql.query(GUARDS, params![millis(*step)]).await?, |row| {
+        let applied: i64 = column(row, 1)?;
+        Ok(GuardRow { id: column(row, 0)?, applied: applied.unsigned_abs(), lapsed: column(row, 2)? })
+    })
+}
+
+pub(super) async fn remote_guards(sql: &Connection, (): &()) -> Attempt<bool> {
+    Ok(!sql.query("SELECT 1 FROM meta WHERE key = 'remote_guards'", params![]).await?.is_empty())
 }
 
 pub(super) async fn keys(sql: &Connection, (): &()) -> Attempt<Vec<KeyRow>> {

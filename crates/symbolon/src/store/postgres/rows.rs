@@ -1,5 +1,7 @@
 //! Rows to and from columns. A column that does not hold what it should is an error, never a default.
 
+use std::time::Duration;
+
 use symbolon_token::{
     Timestamp,
     key::Kid,
@@ -40,6 +42,10 @@ pub(super) fn damaged(what: &'static str) -> StoreError {
 /// Counters and generations stay far below 2^63; the column's type is signed.
 pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What was typed, as bytes.

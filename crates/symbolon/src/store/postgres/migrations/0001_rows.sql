@@ -106,8 +106,11 @@ CREATE TABLE log (
   forget_at  BIGINT                    -- seconds; null: never
 );
 
+CREATE INDEX log_of_tokens ON log (id) WHERE kind = 'token';
+
 CREATE TABLE guards (
   id          UUID PRIMARY KEY,
+  epoch       TEXT NOT NULL,           -- of the log that `applied` is a number of
   applied     BIGINT NOT NULL,
   lease_until BIGINT NOT NULL          -- milliseconds of the database's clock
 );

@@ -1,5 +1,8 @@
 //! What holds of this store alone. What every store promises is in `store/contract/`.
 
+mod bad;
+mod commits;
+
 use symbolon_cluster::Database;
 
 use super::{Options, pool::Connections};
@@ -15,6 +18,11 @@ pub(in crate::store) async fn fresh() -> Option<Fresh> {
 impl Fresh {
     pub(in crate::store) fn options(&self) -> Options {
         Options { connections: 8, ..Options::new(&*self.0.url) }
+    }
+
+    /// Runs statements as the superuser.
+    fn sql(&self, statements: &str) -> String {
+        symbolon_cluster::cluster().unwrap().sql(&self.0.name, statements)
     }
 
     pub(in crate::store::postgres) fn connections(&self) -> Connections {

@@ -1,6 +1,6 @@
 //! What a job comes to, given what there is. Pure: nothing is written before all of it is decided.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use symbolon_token::view::{Ended, Entry};
 use tokio_postgres::Row;
@@ -19,6 +19,7 @@ pub(super) struct Found {
     /// Whether they are still there, or were removed.
     pub(super) keys: HashMap<String, bool>,
     pub(super) counters: Vec<Row>,
+    pub(super) clients: HashSet<Uuid>,
     pub(super) head: u64,
 }
 
@@ -27,6 +28,7 @@ pub(super) enum Decided {
     Answered(Answer),
     Done { done: Done, first: usize, last: usize },
     Changed { user: UserRow, at: usize },
+    Client { at: usize },
 }
 
 impl Decided {
@@ -41,6 +43,7 @@ impl Decided {
                 Answer::Transition(Outcome::Done(Done { head, entries, ..done }))
             }
             Self::Changed { user, at } => Answer::Change(Some((user, number(at)))),
+            Self::Client { at } => Answer::Client(Some(number(at))),
         }
     }
 }
@@ -56,6 +59,21 @@ enum Ending {
 pub(super) fn decide(job: &Job, found: &Found, writes: &mut Writes) -> Result<Decided> {
     match job {
         Job::Change(change) => Ok(decide_change(change, found, writes)),
+        Job::PutClient { client, forget_at, audit } => {
+            let at = writes.append(Ended::Changed(client.id), *forget_at);
+            writes.clients.push(client.clone());
+            writes.audit.push(audit.clone());
+            Ok(Decided::Client { at })
+        }
+        Job::RemoveClient { id, .. } if !found.clients.contains(id) => {
+            Ok(Decided::Answered(Answer::Client(None)))
+        }
+        Job::RemoveClient { id, forget_at, audit } => {
+            let at = writes.append(Ended::Changed(*id), *forget_at);
+            writes.removed_clients.push(*id);
+            writes.audit.push(audit.clone());
+            Ok(Decided::Client { at })
+        }
         Job::Transition(transition) => decide_transition(transition, found, writes),
     }
 }

@@ -1,4 +1,4 @@
-//! What ends or mints, and what changes a user: several such jobs in one transaction of two round trips. The first locks and reads
+//! What ends or mints, and what changes a user or a client: several such jobs in one transaction of two round trips. The first locks and reads
 //! all that the jobs ask about, then each is decided here, and the second writes what was decided, with the commit.
 //!
 //! The locks are what makes two nodes agree (model/README.md, rule 6): users (shared by whoever mints, alone for whoever raises a
@@ -12,6 +12,7 @@ mod needs;
 mod writes;
 
 use symbolon_token::view::Entry;
+use uuid::Uuid;
 
 use super::{
     attempt::Attempt,
@@ -31,12 +32,16 @@ use writes::Writes;
 pub(super) enum Job {
     Transition(Transition),
     Change(UserChange),
+    PutClient { client: ClientRow, forget_at: i64, audit: AuditRow },
+    RemoveClient { id: Uuid, forget_at: i64, audit: AuditRow },
 }
 
 /// What came of it.
 pub(super) enum Answer {
     Transition(Outcome),
     Change(Option<(UserRow, u64)>),
+    /// The number of the entry that says so; `None`: no such client.
+    Client(Option<u64>),
 }
 
 /// What came of a group.
@@ -52,7 +57,7 @@ impl Job {
     pub(super) fn appends(&self) -> bool {
         match self {
             Self::Transition(Transition { end, rekey, .. }) => end.is_some() || rekey.is_some(),
-            Self::Change(_) => true,
+            Self::Change(_) | Self::PutClient { .. } | Self::RemoveClient { .. } => true,
         }
     }
 }
@@ -112,6 +117,10 @@ async fn look(sql: &Connection, needs: &Needs) -> Attempt<Found> {
     let credentials = (!needs.credentials.is_empty()).then(|| {
         batch.add("SELECT id, user_id FROM credentials WHERE id = ANY($1)", params![needs.credential_ids()])
     });
+    let clients = (!needs.clients.is_empty()).then(|| {
+        let ids: Vec<Uuid> = needs.clients.iter().copied().collect();
+        batch.add("SELECT id FROM clients WHERE id = ANY($1) ORDER BY id FOR UPDATE", params![ids])
+    });
     let head = batch.add("SELECT head FROM log_head", params![]);
     let mut answers = batch.run().await?;
 
@@ -129,6 +138,9 @@ async fn look(sql: &Connection, needs: &Needs) -> Attempt<Found> {
     }
     for row in answers.take_if(credentials) {
         found.credentials.insert(column(&row, 0)?, column(&row, 1)?);
+    }
+    for row in answers.take_if(clients) {
+        found.clients.insert(column(&row, 0)?);
     }
     let head: i64 = match answers.take(head).first() {
         Some(row) => column(row, 0)?,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Job, decide::Found};
 use crate::store::{
-    Condition, End, Refund, ThrottleKey, Transition,
+    ClientRow, Condition, End, Refund, ThrottleKey, Transition,
     postgres::batch::{Batch, params},
 };
 
@@ -18,6 +18,7 @@ pub(super) struct Needs {
     pub(super) credentials: BTreeSet<Uuid>,
     pub(super) kids: BTreeSet<String>,
     pub(super) counters: BTreeSet<ThrottleKey>,
+    pub(super) clients: BTreeSet<Uuid>,
     /// Whether a generation may be raised, a user changed or deleted.
     alone: bool,
 }
@@ -47,6 +48,10 @@ impl Needs {
         let Transition { condition, end, password, mint, refunds, rekey, .. } = match job {
             Job::Change(change) => {
                 self.users.insert(change.user);
+                return;
+            }
+            Job::PutClient { client: ClientRow { id, .. }, .. } | Job::RemoveClient { id, .. } => {
+                self.clients.insert(*id);
                 return;
             }
             Job::Transition(transition) => transition,
@@ -103,6 +108,7 @@ impl Needs {
 fn alone(job: &Job) -> bool {
     match job {
         Job::Change(_) => true,
+        Job::PutClient { .. } | Job::RemoveClient { .. } => false,
         Job::Transition(Transition { end, password, .. }) => {
             password.is_some() || matches!(end, Some(End::User(_) | End::DisableUser(_) | End::DeleteUser(_)))
         }
@@ -122,6 +128,7 @@ enum Other {
     Session(Uuid),
     Key(String),
     Counter(ThrottleKey),
+    Client(Uuid),
 }
 
 impl Met {
@@ -135,6 +142,7 @@ impl Met {
         let others: HashSet<Other> = (needs.sessions.into_iter().map(Other::Session))
             .chain(needs.kids.into_iter().map(Other::Key))
             .chain(needs.counters.into_iter().map(Other::Counter))
+            .chain(needs.clients.into_iter().map(Other::Client))
             .collect();
         let meets = others.iter().any(|other| self.others.contains(other))
             || users.iter().any(|user| self.alone.contains(user) || needs.alone && self.users.contains(user));

@@ -30,6 +30,8 @@ pub(super) struct Writes {
     removed: Vec<(String, Timestamp)>,
     mints: Vec<(SessionRow, u64, Option<Uuid>)>,
     pub(super) changed: Vec<UserRow>,
+    pub(super) clients: Vec<ClientRow>,
+    pub(super) removed_clients: Vec<Uuid>,
     pub(super) passwords: Vec<(Uuid, String)>,
     pub(super) counters: BTreeMap<ThrottleKey, Option<Counter>>,
     pub(super) rekey: Option<(Rekey, Timestamp)>,
@@ -112,6 +114,12 @@ impl Writes {
             write::insert(&mut batch, session, *generation)?;
         }
         write::write_counters(&mut batch, &self.counters);
+        for client in &self.clients {
+            write::add_client(&mut batch, client)?;
+        }
+        if !self.removed_clients.is_empty() {
+            batch.add("DELETE FROM clients WHERE id = ANY($1)", params![self.removed_clients.clone()]);
+        }
         self.rekeyings(&mut batch)?;
         write::add_audit(&mut batch, &self.audit)?;
         // The head of the log last: whoever appends holds it for as long as the commit takes.

@@ -1,10 +1,7 @@
 //! Signing keys and machine clients.
 
-use uuid::Uuid;
-
-use super::add_audit;
 use crate::store::{
-    AuditRow, ClientRow, KeyRow,
+    ClientRow, KeyRow, Result,
     postgres::{
         attempt::Attempt,
         batch::{Batch, Place, params},
@@ -36,12 +33,9 @@ pub(in crate::store::postgres) async fn put_key(sql: &Connection, key: &KeyRow) 
     Ok(!batch.commit().await?.take(written).is_empty())
 }
 
-pub(in crate::store::postgres) async fn put_client(
-    sql: &Connection,
-    (client, audit): &(ClientRow, AuditRow),
-) -> Attempt<()> {
+/// Adds a client or replaces it.
+pub(in crate::store::postgres) fn add_client(batch: &mut Batch<'_>, client: &ClientRow) -> Result<()> {
     let secret = |at: usize| client.secrets.get(at).map(|hash| hash.to_vec());
-    let mut batch = Batch::begin(sql);
     batch.add(
         "INSERT INTO clients (id, name, scopes, secret, previous, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, scopes = excluded.scopes, secret = excluded.secret, \
@@ -55,23 +49,5 @@ pub(in crate::store::postgres) async fn put_client(
             client.created_at.as_millis(),
         ],
     );
-    add_audit(&mut batch, std::slice::from_ref(audit))?;
-    batch.commit().await?;
     Ok(())
-}
-
-pub(in crate::store::postgres) async fn remove_client(
-    sql: &Connection,
-    (id, audit): &(Uuid, AuditRow),
-) -> Attempt<bool> {
-    let mut batch = Batch::begin(sql);
-    let removed = batch.add("DELETE FROM clients WHERE id = $1 RETURNING 1", params![*id]);
-    if batch.run().await?.take(removed).is_empty() {
-        sql.roll_back().await?;
-        return Ok(false);
-    }
-    let mut batch = Batch::on(sql);
-    add_audit(&mut batch, std::slice::from_ref(audit))?;
-    batch.commit().await?;
-    Ok(true)
 }

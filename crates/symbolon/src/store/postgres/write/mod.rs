@@ -3,12 +3,14 @@
 //! Whoever locks several rows locks them in the order of their keys, and tables in the order users, sessions, keys, counters, log:
 //! two that meet wait for each other, never in a circle.
 
+mod guards;
 mod machines;
 mod purge;
 mod sessions;
 mod throttle;
 mod users;
 
+use symbolon_token::Timestamp;
 use uuid::Uuid;
 
 use super::{
@@ -19,7 +21,8 @@ use super::{
 };
 use crate::store::*;
 
-pub(super) use machines::{add_key, put_client, put_key, remove_client};
+pub(super) use guards::{acknowledge, note_remote_guards, now, remove_guard, renew_guard};
+pub(super) use machines::{add_client, add_key, put_key};
 pub(super) use purge::{Swept, purge};
 pub(super) use sessions::{insert, refresh, touch};
 pub(super) use throttle::{COUNTERS, charge, refund, refunded, write_counters};
@@ -63,10 +66,14 @@ fn set_meta(batch: &mut Batch<'_>, key: &'static str, value: String) {
 
 /// The facts of the installation, in the order of their keys.
 pub(super) fn put_installation(batch: &mut Batch<'_>, installation: &Installation) -> Result<()> {
-    let longer_life = installation.longer_life.map(|(life, until)| (life, until.as_millis()));
+    let longer = |longer: Option<(u64, Timestamp)>| {
+        to_json(&longer.map(|(length, until)| (length, until.as_millis())))
+    };
     set_meta(batch, "epoch", installation.epoch.to_string());
+    set_meta(batch, "lease_ms", installation.lease_ms.to_string());
     set_meta(batch, "log_epoch", installation.log_epoch.to_string());
-    set_meta(batch, "longer_life", to_json(&longer_life)?);
+    set_meta(batch, "longer_lease", longer(installation.longer_lease)?);
+    set_meta(batch, "longer_life", longer(installation.longer_life)?);
     set_meta(batch, "master_keys", to_json(&installation.master_keys)?);
     set_meta(batch, "token_life", installation.token_life.to_string());
     Ok(())

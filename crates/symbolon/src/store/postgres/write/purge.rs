@@ -30,6 +30,7 @@ pub(in crate::store::postgres) async fn purge(
     let rest = purge_log(sql, before, *limit).await?
         + purge_audit(sql, before, *limit).await?
         + purge_throttle(sql, before, *limit).await?;
+    super::guards::purge_guards(sql).await?;
     Ok((sessions + rest, swept))
 }
 

@@ -1,0 +1,71 @@
+//! Guards' leases, by the database's clock, the same for all who ask. Each is one statement and its own transaction; they have
+//! connections of their own (see `mod.rs`), so that a flood of other work makes nobody stale.
+
+use uuid::Uuid;
+
+use crate::store::{
+    GuardLease,
+    postgres::{
+        attempt::Attempt,
+        batch::{Batch, params},
+        pool::Connection,
+        rows::{millis, stored},
+    },
+    rules,
+};
+
+/// The database's time, milliseconds since 1970.
+macro_rules! now {
+    () => {
+        "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+pub(in crate::store::postgres) use now;
+
+/// A row says which log its number is of: where that is not the log of the moment, the number is nothing to whoever reads it.
+pub(in crate::store::postgres) async fn renew_guard(sql: &Connection, guard: &GuardLease) -> Attempt<()> {
+    const RENEW: &str = concat!(
+        "INSERT INTO guards (id, epoch, applied, lease_until) \
+         SELECT $1, $2, CASE WHEN m.value = $2 THEN $3::bigint ELSE 0 END, $4 + ",
+        now!(),
+        " FROM meta m WHERE m.key = 'log_epoch' ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, \
+         applied = CASE WHEN guards.epoch = excluded.epoch THEN greatest(guards.applied, excluded.applied) \
+         ELSE excluded.applied END, lease_until = excluded.lease_until"
+    );
+    let values = params![guard.id, guard.epoch.to_string(), stored(guard.applied), millis(guard.lease)];
+    sql.query(RENEW, values).await.map(drop)
+}
+
+/// Guard, epoch, number.
+pub(in crate::store::postgres) type Acknowledged = (Uuid, Uuid, u64);
+
+pub(in crate::store::postgres) async fn acknowledge(
+    sql: &Connection,
+    (guard, epoch, applied): &Acknowledged,
+) -> Attempt<()> {
+    sql.query(
+        "UPDATE guards SET applied = greatest(guards.applied, $3) WHERE id = $1 AND epoch = $2 AND applied < $3 \
+         AND EXISTS (SELECT 1 FROM meta m WHERE m.key = 'log_epoch' AND m.value = $2)",
+        params![*guard, epoch.to_string(), stored(*applied)],
+    )
+    .await
+    .map(drop)
+}
+
+pub(in crate::store::postgres) async fn remove_guard(sql: &Connection, guard: &Uuid) -> Attempt<()> {
+    sql.query("DELETE FROM guards WHERE id = $1", params![*guard]).await.map(drop)
+}
+
+pub(in crate::store::postgres) async fn note_remote_guards(sql: &Connection, (): &()) -> Attempt<()> {
+    let mut batch = Batch::begin(sql);
+    super::set_meta(&mut batch, "remote_guards", "true".to_owned());
+    batch.commit().await.map(drop)
+}
+
+/// Those whose lease has been over for long.
+pub(super) async fn purge_guards(sql: &Connection) -> Attempt<()> {
+    const OVER: &str = concat!("DELETE FROM guards WHERE lease_until + $1 <= ", now!());
+    let mut batch = Batch::begin(sql);
+    batch.add(OVER, params![millis(rules::GUARD_KEPT)]);
+    batch.commit().await.map(drop)
+}
