@@ -4,6 +4,8 @@
 //! A shell holds the server and reads from a pipe that this process keeps open: however the process ends, the server ends, and the
 //! directory goes. Where PostgreSQL is not installed the tests say `skipped:` and pass.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a helper of tests: what fails here fails the test")]
+
 use std::{
     fs::{self, Permissions},
     io::{self, Write},

@@ -81,7 +81,7 @@ impl Options {
                  user and password percent-encoded",
             )
         })?;
-        let trust = trust(mode.as_deref(), ca_file, &config)?;
+        let trust = trust(mode.as_deref(), ca_file.as_ref(), &config)?;
         config
             .ssl_mode(if trust == Trust::Plain { SslMode::Disable } else { SslMode::Require })
             // A standby says no at once instead of at the first write, and of several hosts the primary is found.
@@ -94,9 +94,9 @@ impl Options {
     }
 }
 
-fn trust(mode: Option<&str>, ca_file: Option<PathBuf>, config: &Config) -> Result<Trust> {
+fn trust(mode: Option<&str>, ca_file: Option<&PathBuf>, config: &Config) -> Result<Trust> {
     let with_file = |mode: &str, trust: fn(PathBuf) -> Trust| {
-        ca_file.clone().map(trust).ok_or_else(|| {
+        ca_file.cloned().map(trust).ok_or_else(|| {
             StoreError::new(format!(
                 "sslmode={mode} needs the certificate of who vouches for the server: set store.ca_file, or sslrootcert in the address"
             ))

@@ -78,7 +78,7 @@ pub(super) async fn login(sql: &Connection, id: &Uuid) -> Attempt<Option<LoginRo
     one(&sql.query(LOGINS, params![vec![*id]]).await?, rows::login)
 }
 
-pub(super) async fn login_of(sql: &Connection, canonical: &String) -> Attempt<Option<LoginRow>> {
+pub(super) async fn login_of(sql: &Connection, canonical: &str) -> Attempt<Option<LoginRow>> {
     const NAMED: &str = concat!(
         "SELECT ",
         user_columns!(),

@@ -29,6 +29,7 @@ use writes::Writes;
 
 /// One thing to do.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "most are the large one")]
 pub(super) enum Job {
     Transition(Transition),
     Change(UserChange),
@@ -37,6 +38,7 @@ pub(super) enum Job {
 }
 
 /// What came of it.
+#[expect(clippy::large_enum_variant, reason = "most are the large one")]
 pub(super) enum Answer {
     Transition(Outcome),
     Change(Option<(UserRow, u64)>),

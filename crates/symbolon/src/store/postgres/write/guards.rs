@@ -44,7 +44,8 @@ pub(in crate::store::postgres) async fn acknowledge(
     (guard, epoch, applied): &Acknowledged,
 ) -> Attempt<()> {
     sql.query(
-        "UPDATE guards SET applied = greatest(guards.applied, $3) WHERE id = $1 AND epoch = $2 AND applied < $3 \
+        "UPDATE guards SET applied = CASE WHEN epoch = $2 THEN greatest(applied, $3) ELSE $3 END, epoch = $2 \
+         WHERE id = $1 AND (epoch <> $2 OR applied < $3) \
          AND EXISTS (SELECT 1 FROM meta m WHERE m.key = 'log_epoch' AND m.value = $2)",
         params![*guard, epoch.to_string(), stored(*applied)],
     )

@@ -50,7 +50,7 @@ pub(super) fn add_audit(batch: &mut Batch<'_>, rows: &[AuditRow]) -> Result<()> 
     Ok(())
 }
 
-pub(super) async fn record(sql: &Connection, rows: &Vec<AuditRow>) -> Attempt<()> {
+pub(super) async fn record(sql: &Connection, rows: &[AuditRow]) -> Attempt<()> {
     let mut batch = Batch::begin(sql);
     add_audit(&mut batch, rows)?;
     batch.commit().await?;

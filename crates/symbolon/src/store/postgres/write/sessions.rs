@@ -106,7 +106,7 @@ pub(in crate::store::postgres) async fn refresh(
 }
 
 /// [`rules::moves`] as a condition of the UPDATE; never an upsert: activity must not bring a purged or ended session back (ST-21).
-pub(in crate::store::postgres) async fn touch(sql: &Connection, touches: &Vec<Touch>) -> Attempt<()> {
+pub(in crate::store::postgres) async fn touch(sql: &Connection, touches: &[Touch]) -> Attempt<()> {
     let mut batch = Batch::begin(sql);
     batch.add(
         "SELECT 1 FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE",

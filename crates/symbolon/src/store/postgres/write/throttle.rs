@@ -113,7 +113,7 @@ pub(in crate::store::postgres) fn write_counters(batch: &mut Batch<'_>, written:
     }
 }
 
-pub(in crate::store::postgres) async fn refund(sql: &Connection, refunds: &Vec<Refund>) -> Attempt<()> {
+pub(in crate::store::postgres) async fn refund(sql: &Connection, refunds: &[Refund]) -> Attempt<()> {
     let mut batch = Batch::begin(sql);
     let found = batch.add(COUNTERS, params![keys_of(refunds.iter().map(key))]);
     let found = batch.run().await?.take(found);
