@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use symbolon::{
     Symbolon,
     clock::{SystemClock, SystemRandomness},
@@ -28,8 +28,8 @@ pub async fn engine(config: &Config, issuer: &str, owner: &str) -> Result<Symbol
     match &config.store.url {
         StoreUrl::Sqlite(folder) => builder = builder.data(&data(config, folder.as_deref())),
         StoreUrl::Memory => {}
-        StoreUrl::Postgres(_) => {
-            bail!("the PostgreSQL store is not built yet; leave store.url out to use the embedded store")
+        StoreUrl::Postgres(url) => {
+            builder = builder.postgres(config.store.postgres(url)).data(&data(config, None));
         }
     }
     match &config.master_key {

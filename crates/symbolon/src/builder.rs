@@ -12,13 +12,19 @@ use crate::{
     id::Ids,
     keyring::{MasterKeys, file},
     limits::Settings,
-    store::{Store, memory::MemoryStore, sqlite::SqliteStore},
+    store::{
+        Store, StoreError,
+        memory::MemoryStore,
+        postgres::{self, PostgresStore},
+        sqlite::{Folder, SqliteStore},
+    },
 };
 
 /// What an engine is made of; see [`Symbolon::builder`].
 pub struct Builder {
     settings: Settings,
     data: Option<PathBuf>,
+    postgres: Option<postgres::Options>,
     owner: String,
     master: Option<MasterKeys>,
     master_file: Option<PathBuf>,
@@ -32,6 +38,7 @@ impl Symbolon {
         Builder {
             settings: Settings::new(issuer),
             data: None,
+            postgres: None,
             owner: format!("process {}", std::process::id()),
             master: None,
             master_file: None,
@@ -52,6 +59,13 @@ impl Builder {
     #[must_use]
     pub fn data(self, folder: &Path) -> Self {
         Self { data: Some(folder.to_owned()), ..self }
+    }
+
+    /// Keeps rows in PostgreSQL, which many processes may share. The folder then holds the master key alone, and without either
+    /// [`Builder::data`] or [`Builder::master_keys`] there is none.
+    #[must_use]
+    pub fn postgres(self, options: postgres::Options) -> Self {
+        Self { postgres: Some(options), ..self }
     }
 
     /// What a second process that wants the folder is told of this one.
@@ -89,14 +103,21 @@ impl Builder {
     /// # Errors
     /// When the folder belongs to another process, or store or master key cannot be used.
     pub async fn open(self) -> Result<Symbolon> {
-        let Self { settings, data, owner, master, master_file, clock, randomness } = self;
+        let Self { settings, data, postgres, owner, master, master_file, clock, randomness } = self;
         let log_epoch = Ids::default().next(clock.now(), &*randomness);
-        let store: Arc<dyn Store> = match &data {
-            Some(folder) => Arc::new(SqliteStore::open(folder, &owner, log_epoch).map_err(|error| {
-                let text = error.to_string();
-                Error::caused(ErrorKind::Unavailable, text, error)
-            })?),
-            None => Arc::new(MemoryStore::new(log_epoch)),
+        let told = |error: StoreError| {
+            let text = error.to_string();
+            Error::caused(ErrorKind::Unavailable, text, error)
+        };
+        let shared = postgres.is_some();
+        let store: Arc<dyn Store> = match (&data, postgres) {
+            (folder, Some(options)) => {
+                let folder = folder.as_ref().map(|folder| Folder::take(folder, &owner)).transpose();
+                let folder = folder.map_err(told)?;
+                Arc::new(PostgresStore::open(options, log_epoch).await.map_err(told)?.holding(folder))
+            }
+            (Some(folder), None) => Arc::new(SqliteStore::open(folder, &owner, log_epoch).map_err(told)?),
+            (None, None) => Arc::new(MemoryStore::new(log_epoch)),
         };
         let master = match (master, &data) {
             (Some(keys), _) => keys,
@@ -104,6 +125,10 @@ impl Builder {
                 let path = master_file.unwrap_or_else(|| folder.join(file::FILE));
                 let new = store.installation().await?.master_keys.is_empty();
                 MasterKeys::from_file(&path, new, &*randomness)?
+            }
+            (None, None) if shared => {
+                let text = "The rows are shared, and no master key is given: name the one that all their processes have.";
+                return Err(Error::new(ErrorKind::Unavailable, text));
             }
             (None, None) => crate::keyring::MasterKey::generate(&*randomness).into(),
         };

@@ -19,7 +19,10 @@ use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde_json::Value;
-use symbolon::{Symbolon, store::sqlite::SqliteStore};
+use symbolon::{
+    Symbolon,
+    store::{postgres::PostgresStore, sqlite::SqliteStore},
+};
 use symbolon_axum::Auth;
 use tokio::net::UnixStream;
 use tower_service::Service;
@@ -63,8 +66,8 @@ impl Node {
         if let Some(socket) = running(&data).await? {
             return Ok(Self(Place::Running(socket)));
         }
-        if absent == Absent::Refuse && !exists(&data) {
-            bail!("{}", nothing_there(&data, installation));
+        if absent == Absent::Refuse && !there(&config, &data).await? {
+            bail!("{}", nothing_there(&config, &data, installation));
         }
         refuse_foreign(&data)?;
         Self::open(&config).await
@@ -203,9 +206,16 @@ pub(super) fn data(config: &Config) -> Result<PathBuf> {
         StoreUrl::Memory => {
             bail!("store.url is \"memory\": such an installation lives and dies with its server's process")
         }
-        StoreUrl::Postgres(_) => {
-            bail!("the PostgreSQL store is not built yet; leave store.url out to use the embedded store")
-        }
+        // Where the master key is, and the socket of the node on this machine.
+        StoreUrl::Postgres(_) => Ok(assemble::data(config, None)),
+    }
+}
+
+/// Whether there is an installation.
+pub(super) async fn there(config: &Config, data: &Path) -> Result<bool> {
+    match &config.store.url {
+        StoreUrl::Postgres(url) => Ok(PostgresStore::schema(config.store.postgres(url)).await?.at > 0),
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => Ok(exists(data)),
     }
 }
 
@@ -259,7 +269,12 @@ pub(super) fn refuse_foreign(data: &Path) -> Result<()> {
     }
 }
 
-fn nothing_there(data: &Path, installation: &Installation) -> String {
+fn nothing_there(config: &Config, data: &Path, installation: &Installation) -> String {
+    if let StoreUrl::Postgres(_) = &config.store.url {
+        return "there is no installation in the database of store.url; `symbolon serve` begins one, and `symbolon migrate \
+                --from sqlite:DIR --to URL` moves one there"
+            .to_owned();
+    }
     let data_shown = data.display();
     let hint = if !installation.dev && exists(Path::new("./symbolon-dev")) {
         "; there is one for development in ./symbolon-dev: --dev names it"

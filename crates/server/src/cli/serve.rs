@@ -50,16 +50,13 @@ impl Serve {
         let engine = assemble::engine(config, issuer.as_str(), &owner).await?;
         let auth = assemble::auth(config, engine.clone())?;
         let mut signals = serve::Signals::listen()?;
-        let socket = match &config.store.url {
-            StoreUrl::Sqlite(folder) => {
-                let data = assemble::data(config, folder.as_deref());
-                Some(
-                    AdminSocket::open(&data, auth.local_router())
-                        .context("the admin socket could not be opened")?,
-                )
-            }
-            StoreUrl::Memory | StoreUrl::Postgres(_) => None,
+        let folder = match &config.store.url {
+            StoreUrl::Sqlite(folder) => Some(assemble::data(config, folder.as_deref())),
+            StoreUrl::Postgres(_) => Some(assemble::data(config, None)),
+            StoreUrl::Memory => None,
         };
+        let socket = folder.map(|folder| AdminSocket::open(&folder, auth.local_router())).transpose();
+        let socket = socket.context("the admin socket could not be opened")?;
         raise_open_files();
         let router = assemble::router(&auth, issuer.path());
         let shares = auth.clone();

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use symbolon::store::postgres::Options;
 use zeroize::Zeroizing;
 
 use super::reader::Reader;
@@ -14,6 +16,27 @@ use crate::files;
 pub struct Store {
     /// Which store, and where.
     pub url: StoreUrl,
+    /// Who vouches for a database: PEM certificates.
+    pub ca_file: Option<PathBuf>,
+    /// Connections to a database at most.
+    pub connections: u32,
+    /// How long a connection may take to come about, and how long a free one is waited for.
+    pub connect_timeout: Duration,
+    /// How long a statement may take.
+    pub statement_timeout: Duration,
+}
+
+impl Store {
+    /// How the database at this address is reached by these settings.
+    pub fn postgres(&self, url: &str) -> Options {
+        Options {
+            ca_file: self.ca_file.clone(),
+            connections: self.connections as usize,
+            connect_timeout: self.connect_timeout,
+            statement_timeout: self.statement_timeout,
+            ..Options::new(url)
+        }
+    }
 }
 
 /// A store by its address. `Debug` and `Display` mask the password.
@@ -120,6 +143,12 @@ pub(super) fn read(reader: &mut Reader) -> Store {
     let mut s = reader.section("store");
     let url = s.setting("url", StoreUrl::Sqlite(None)).take();
     let url_file: Option<PathBuf> = s.setting("url_file", None).take();
+    let ca_file: Option<PathBuf> = s.setting("ca_file", None).take();
+    let connections = s.setting("connections", 16).within(2, 1_000).take();
+    let (millis, second) = (Duration::from_millis, Duration::from_secs);
+    let connect_timeout = s.setting("connect_timeout", second(3)).within(millis(50), second(120)).take();
+    let statement_timeout = s.setting("statement_timeout", second(5)).within(millis(50), second(120)).take();
+    let store = |url| Store { url, ca_file, connections, connect_timeout, statement_timeout };
     let said = reader.source("store.url");
     if said == super::Source::Flag("--store") && url.has_password() {
         reader.warn(
@@ -128,7 +157,7 @@ pub(super) fn read(reader: &mut Reader) -> Store {
                 .to_owned(),
         );
     }
-    let Some(path) = url_file else { return Store { url } };
+    let Some(path) = url_file else { return store(url) };
     if said.layer() > 0 {
         reader.complain(format!(
             "store.url ({said}) and store.url_file ({}) are both set; keep one",
@@ -138,11 +167,11 @@ pub(super) fn read(reader: &mut Reader) -> Store {
     match from_file(&path) {
         Ok(url) => {
             reader.amend("store.url", url.show());
-            Store { url }
+            store(url)
         }
         Err(problem) => {
             reader.complain(format!("store.url_file: {problem} ({})", reader.source("store.url_file")));
-            Store { url }
+            store(url)
         }
     }
 }

@@ -57,6 +57,9 @@ pub(crate) struct Keyring {
     next_search: AtomicI64,
 }
 
+/// How often a start looks at an installation that others change under its eyes.
+const LOOKS: u32 = 20;
+
 struct Key {
     row: KeyRow,
     signing: Arc<SigningKey>,
@@ -102,17 +105,34 @@ impl Keyring {
     pub(crate) async fn open(
         settings: &Settings,
         store: &dyn Store,
-        master: MasterKeys,
+        master: &MasterKeys,
         now: Timestamp,
         randomness: &dyn Randomness,
     ) -> Result<(Self, Option<Installation>)> {
+        // Of several processes that start at once one tells the installation something, and the others look again (KM-06).
+        for _ in 0..LOOKS {
+            if let Some(opened) = Self::try_open(settings, store, master, now, randomness).await? {
+                return Ok(opened);
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, "Other processes keep changing the installation."))
+    }
+
+    /// `None`: the installation was told something by another process meanwhile.
+    async fn try_open(
+        settings: &Settings,
+        store: &dyn Store,
+        master: &MasterKeys,
+        now: Timestamp,
+        randomness: &dyn Randomness,
+    ) -> Result<Option<(Self, Option<Installation>)>> {
         let known = store.installation().await?;
         let Recognised { keys, installation, adopted } = recognise(&known, &master.keys)?;
         let told = life::told(&installation, settings.token.access_life, now);
         let masters = Masters::of(keys, told.epoch).map(Arc::new).ok_or_else(no_master_key)?;
         let keyring = Self {
             loaded: ArcSwap::from_pointee(Loaded { masters, keys: Vec::new(), verifiers: None }),
-            file: master.file,
+            file: master.file.clone(),
             adopted: AtomicBool::new(adopted),
             issuer: settings.issuer.clone(),
             audiences: settings.token.audiences.clone(),
@@ -128,15 +148,16 @@ impl Keyring {
         // A new installation learns its key before the first is sealed with it, and every one the life of its tokens before the
         // first is issued. What changes hands is told with all that is sealed anew.
         let seals_anew = keyring.sealed_by_others();
-        if told != known && !adopted {
-            store.set_installation(told.clone()).await?;
+        if told != known && !adopted && !store.change_installation(known, told.clone()).await? {
+            return Ok(None);
         }
         if keyring.loaded.load().keys.is_empty() {
             let key = keyring.generate(settings.token.algorithm, now, now, randomness)?;
-            store.put_key(key).await?;
+            // Unless another process made it first.
+            store.add_key(key, Vec::new()).await?;
             keyring.reload(store, now).await?;
         }
-        Ok((keyring, (adopted || seals_anew).then_some(told)))
+        Ok(Some((keyring, (adopted || seals_anew).then_some(told))))
     }
 
     /// Takes the store's keys into use.

@@ -68,6 +68,8 @@ impl Symbolon {
         let now = self.now();
         let _alone = self.0.keyring.changing.lock().await;
         let token = &self.settings().token;
+        // What another process made meanwhile is not made again.
+        self.reload_keys().await?;
         let keys = self.keys();
         let Some(latest) = keys.first() else { return Ok(()) };
         let due = due(latest.sign_from, now, token);
@@ -75,8 +77,9 @@ impl Symbolon {
             let sign_from = due.unwrap_or(now).max(now.plus(token.publish_before));
             let next = self.new_key(&self.store().keys().await?, now, sign_from)?;
             let event = Event::new("key_rotated", Actor::System, None).with("kid", next.kid.to_string());
-            self.store().put_key(next).await?;
-            self.store().record(vec![self.audit_row(event, now)]).await?;
+            if self.store().add_key(next, keys.iter().map(|key| key.kid).collect()).await? {
+                self.store().record(vec![self.audit_row(event, now)]).await?;
+            }
             self.reload_keys().await?;
         }
         let published = self.jwks_and_symmetric(now);

@@ -24,7 +24,7 @@ pub mod sqlite;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use symbolon_token::{Timestamp, view::Entry};
+use symbolon_token::{Kid, Timestamp, view::Entry};
 use uuid::Uuid;
 
 pub use requests::*;
@@ -87,6 +87,9 @@ pub trait Store: Send + Sync + 'static {
     /// Replaces facts of this installation (master key fingerprint, key version). With another log epoch, no guard has applied
     /// anything any more: the numbers of one log mean nothing in another.
     async fn set_installation(&self, installation: Installation) -> Result<()>;
+
+    /// Replaces facts of this installation if they are still `was`: of several processes that start at once one is the first.
+    async fn change_installation(&self, was: Installation, installation: Installation) -> Result<bool>;
 
     /// One user.
     async fn user(&self, id: Uuid) -> Result<Option<UserRow>>;
@@ -158,6 +161,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds a key, or replaces its times and seal. Refused (`false`) for a kid that was removed.
     async fn put_key(&self, key: KeyRow) -> Result<bool>;
+
+    /// Adds a key if those that were not removed are still `beside`: of several processes that make one at once, one does.
+    async fn add_key(&self, key: KeyRow, beside: Vec<Kid>) -> Result<bool>;
 
     /// Adds or replaces a client and logs its id as `changed`, until `forget_at` (seconds since 1970). Answers the entry's number.
     async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64>;

@@ -1,8 +1,8 @@
 //! Decisions that every store takes in the same way, as pure functions over rows.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use symbolon_token::Timestamp;
+use symbolon_token::{Kid, Timestamp};
 use uuid::Uuid;
 
 use super::{
@@ -36,6 +36,12 @@ pub fn sound_client(client: &ClientRow) -> Result<()> {
         1 | 2 => Ok(()),
         _ => Err(StoreError::new("a client has one secret, or two while one replaces the other")),
     }
+}
+
+/// Whether these are the same keys, in whatever order.
+pub fn same_keys(keys: impl Iterator<Item = Kid>, others: &[Kid]) -> bool {
+    let keys: HashSet<Kid> = keys.collect();
+    keys.len() == others.len() && others.iter().all(|kid| keys.contains(kid))
 }
 
 /// Whether a condition still holds: `login` is the condition's user as it is now, `predecessor` the session to renew, when asked.

@@ -9,6 +9,8 @@ use super::{World, at, promises, transition, world::FORGET_AFTER};
 use crate::store::*;
 
 promises! {
+    km_06_of_keys_that_are_made_at_once_one_stays,
+    km_06_of_facts_that_are_told_at_once_one_is_kept,
     a_key_is_kept_and_resealed,
     a_removed_key_never_comes_back,
     a_rekey_is_one_write,
@@ -144,6 +146,48 @@ fn client(world: &World, name: &str) -> ClientRow {
         secrets: vec![[1; 32]],
         created_at: at(0),
     }
+}
+
+async fn km_06_of_keys_that_are_made_at_once_one_stays(world: World) {
+    let row = |number: u8| KeyRow {
+        kid: char::from(b'a' + number).to_string().repeat(16).parse().unwrap(),
+        algorithm: "ES256".into(),
+        sealed: vec![number],
+        key_version: 1,
+        created_at: at(0),
+        sign_from: at(0),
+    };
+    let at_once = async |numbers: std::ops::Range<u8>, beside: Vec<symbolon_token::Kid>| {
+        let mut nodes = tokio::task::JoinSet::new();
+        for number in numbers {
+            let (store, row, beside) = (std::sync::Arc::clone(&world.store), row(number), beside.clone());
+            nodes.spawn(async move { store.add_key(row, beside).await.unwrap() });
+        }
+        nodes.join_all().await.into_iter().filter(|added| *added).count()
+    };
+    assert_eq!(at_once(0..10, Vec::new()).await, 1);
+    let first = world.store.keys().await.unwrap();
+    assert_eq!(first.len(), 1);
+    assert!(!world.store.add_key(first[0].clone(), vec![first[0].kid]).await.unwrap(), "it is there");
+    assert_eq!(at_once(10..20, vec![first[0].kid]).await, 1);
+    assert_eq!(world.store.keys().await.unwrap().len(), 2);
+    world.end(End::Key(first[0].kid), at(0)).await;
+    let left = world.store.keys().await.unwrap()[0].kid;
+    assert!(!world.store.add_key(first[0].clone(), vec![left]).await.unwrap(), "a removed key stays away");
+}
+
+async fn km_06_of_facts_that_are_told_at_once_one_is_kept(world: World) {
+    let was = world.store.installation().await.unwrap();
+    let mut nodes = tokio::task::JoinSet::new();
+    for number in 0..10_u32 {
+        let (store, was) = (std::sync::Arc::clone(&world.store), was.clone());
+        let told = Installation { master_keys: vec![(1, number.to_string())], ..was.clone() };
+        nodes.spawn(
+            async move { store.change_installation(was, told.clone()).await.unwrap().then_some(told) },
+        );
+    }
+    let told: Vec<Installation> = nodes.join_all().await.into_iter().flatten().collect();
+    assert_eq!(told, [world.store.installation().await.unwrap()]);
 }
 
 async fn a_client_is_kept_replaced_and_removed(world: World) {

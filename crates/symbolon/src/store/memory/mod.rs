@@ -69,6 +69,15 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn change_installation(&self, was: Installation, installation: Installation) -> Result<bool> {
+        let mut state = self.lock();
+        let same = state.installation == was;
+        if same {
+            state.set_installation(installation);
+        }
+        Ok(same)
+    }
+
     async fn user(&self, id: Uuid) -> Result<Option<UserRow>> {
         Ok(self.lock().users.get(&id).cloned())
     }
@@ -201,6 +210,16 @@ impl Store for MemoryStore {
         let key = KeyRow { algorithm: algorithm.unwrap_or(key.algorithm), ..key };
         state.keys.insert(key.kid, key);
         Ok(true)
+    }
+
+    async fn add_key(&self, key: KeyRow, beside: Vec<Kid>) -> Result<bool> {
+        let mut state = self.lock();
+        let alone = rules::same_keys(state.keys.keys().copied(), &beside);
+        let adds = alone && !state.removed_keys.contains(&key.kid) && !state.keys.contains_key(&key.kid);
+        if adds {
+            state.keys.insert(key.kid, key);
+        }
+        Ok(adds)
     }
 
     async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {

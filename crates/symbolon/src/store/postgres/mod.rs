@@ -25,10 +25,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use symbolon_token::Timestamp;
+use symbolon_token::{Kid, Timestamp};
 use uuid::Uuid;
 
-use super::{sqlite::Schema, *};
+use super::{
+    sqlite::{Folder, Schema},
+    *,
+};
 use attempt::{Work, attempts};
 use gather::Appender;
 pub use options::Options;
@@ -43,6 +46,7 @@ pub struct PostgresStore {
     appender: Appender,
     /// Where the next purge begins to look.
     swept: Mutex<write::Swept>,
+    _folder: Option<Folder>,
 }
 
 /// Work as a pointer: the closure's future borrows what it is given.
@@ -64,7 +68,13 @@ impl PostgresStore {
         schema::migrate(&connections).await?;
         attempts(&connections, &log_epoch, work!(write::found)).await?;
         let appender = Appender::start(Arc::clone(&connections));
-        Ok(Self { connections, leases, appender, swept: Mutex::default() })
+        Ok(Self { connections, leases, appender, swept: Mutex::default(), _folder: None })
+    }
+
+    /// Holds a data folder as long as the store is open: what a process keeps beside a database is its own.
+    #[must_use]
+    pub fn holding(self, folder: Option<Folder>) -> Self {
+        Self { _folder: folder, ..self }
     }
 
     /// How far the schema of the database has come; changes nothing of it.
@@ -148,6 +158,10 @@ impl Store for PostgresStore {
 
     async fn set_installation(&self, installation: Installation) -> Result<()> {
         self.write(installation, work!(write::set_installation)).await
+    }
+
+    async fn change_installation(&self, was: Installation, installation: Installation) -> Result<bool> {
+        self.write((was, installation), work!(write::change_installation)).await
     }
 
     async fn user(&self, id: Uuid) -> Result<Option<UserRow>> {
@@ -243,6 +257,10 @@ impl Store for PostgresStore {
 
     async fn put_key(&self, key: KeyRow) -> Result<bool> {
         self.write(key, work!(write::put_key)).await
+    }
+
+    async fn add_key(&self, key: KeyRow, beside: Vec<Kid>) -> Result<bool> {
+        self.write((key, beside), work!(write::add_key_beside)).await
     }
 
     async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {

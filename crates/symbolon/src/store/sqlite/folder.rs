@@ -28,7 +28,7 @@ const LINE: u64 = 200;
 const TRIES: (u32, Duration) = (10, Duration::from_millis(20));
 
 /// A data folder that this process holds, until dropped.
-pub(super) struct Folder {
+pub struct Folder {
     path: PathBuf,
     // The lock is the open file's.
     _lock: File,
@@ -36,7 +36,10 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Takes the folder, making it (mode 0700) when absent. `owner` is the line that a second process is told.
-    pub(super) fn take(path: &Path, owner: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When another process holds it (the message names that one), or it cannot be used.
+    pub fn take(path: &Path, owner: &str) -> Result<Self> {
         make(path)?;
         let failed =
             |error| StoreError::caused(format!("the data folder {} cannot be used", path.display()), error);

@@ -18,12 +18,12 @@ mod writer;
 use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
-use symbolon_token::Timestamp;
+use symbolon_token::{Kid, Timestamp};
 use uuid::Uuid;
 
 use super::*;
 pub use backup::{Past, Taken};
-use folder::Folder;
+pub use folder::Folder;
 use readers::Readers;
 pub use restore::Restoring;
 use writer::Writer;
@@ -130,6 +130,10 @@ impl Store for SqliteStore {
         self.writer.write(move |sql, _| write::set_installation(sql, &installation)).await
     }
 
+    async fn change_installation(&self, was: Installation, installation: Installation) -> Result<bool> {
+        self.writer.write(move |sql, _| write::change_installation(sql, &was, &installation)).await
+    }
+
     async fn user(&self, id: Uuid) -> Result<Option<UserRow>> {
         self.readers()?.read(|sql| read::user(sql, id))
     }
@@ -223,6 +227,10 @@ impl Store for SqliteStore {
 
     async fn put_key(&self, key: KeyRow) -> Result<bool> {
         self.writer.write(move |sql, _| write::put_key(sql, &key)).await
+    }
+
+    async fn add_key(&self, key: KeyRow, beside: Vec<Kid>) -> Result<bool> {
+        self.writer.write(move |sql, _| write::add_key(sql, &key, &beside)).await
     }
 
     async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {

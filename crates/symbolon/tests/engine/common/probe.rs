@@ -228,6 +228,10 @@ impl Store for Probe {
         self.through(Call::SetInstallation, self.inner.set_installation(installation)).await
     }
 
+    async fn change_installation(&self, was: Installation, installation: Installation) -> Result<bool> {
+        self.through(Call::SetInstallation, self.inner.change_installation(was, installation)).await
+    }
+
     async fn user(&self, id: Uuid) -> Result<Option<UserRow>> {
         self.through(Call::User, self.inner.user(id)).await
     }
@@ -315,6 +319,10 @@ impl Store for Probe {
 
     async fn put_key(&self, key: KeyRow) -> Result<bool> {
         self.through(Call::PutKey, self.inner.put_key(key)).await
+    }
+
+    async fn add_key(&self, key: KeyRow, beside: Vec<symbolon_token::Kid>) -> Result<bool> {
+        self.through(Call::PutKey, self.inner.add_key(key, beside)).await
     }
 
     async fn put_client(&self, client: ClientRow, forget_at: i64, audit: AuditRow) -> Result<u64> {

@@ -6,10 +6,16 @@ use symbolon_token::{Timestamp, view::Entry};
 use uuid::Uuid;
 
 use super::fresh;
-use crate::store::{
-    contract::session_row,
-    postgres::{Options, PostgresStore},
-    *,
+use crate::{
+    Symbolon,
+    clock::{SystemClock, SystemRandomness},
+    keyring::MasterKey,
+    limits::Settings,
+    store::{
+        contract::session_row,
+        postgres::{Options, PostgresStore},
+        *,
+    },
 };
 
 fn id(number: u128) -> Uuid {
@@ -74,19 +80,40 @@ async fn open(options: Options) -> (Arc<PostgresStore>, Told) {
     (Arc::new(store), told)
 }
 
-#[tokio::test]
-async fn km_06_ten_nodes_start_at_once_on_an_empty_database() {
+async fn engine(options: Options, master: MasterKey) -> crate::Result<Symbolon> {
+    let store = PostgresStore::open(options, Uuid::from_u128(1)).await.unwrap();
+    let settings = Settings::new("https://id.example");
+    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
+    Symbolon::open(settings, Arc::new(store), master.into(), clock, randomness).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn km_06_ten_nodes_start_at_once_on_an_empty_database_with_one_signing_key() {
+    let Some(database) = fresh().await else { return };
+    let master = MasterKey::generate(&SystemRandomness);
+    let mut nodes = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let options = Options { connections: 2, ..database.options() };
+        nodes.spawn(engine(options, master.clone()));
+    }
+    let nodes = nodes.join_all().await.into_iter().collect::<crate::Result<Vec<_>>>().unwrap();
+    let kids = |node: &Symbolon| node.keys().iter().map(|key| key.kid).collect::<Vec<_>>();
+    assert!(nodes.iter().all(|node| kids(node).len() == 1 && kids(node) == kids(&nodes[0])));
+    assert_eq!(database.sql("SELECT count(*) FROM keys"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn km_05_of_nodes_with_master_keys_of_their_own_one_starts() {
     let Some(database) = fresh().await else { return };
     let mut nodes = tokio::task::JoinSet::new();
-    for number in 0..10 {
+    for _ in 0..5 {
         let options = Options { connections: 2, ..database.options() };
-        nodes.spawn(async move {
-            let store = PostgresStore::open(options, Uuid::from_u128(number)).await.unwrap();
-            store.installation().await.unwrap().log_epoch
-        });
+        nodes.spawn(engine(options, MasterKey::generate(&SystemRandomness)));
     }
-    let epochs = nodes.join_all().await;
-    assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "one installation: {epochs:?}");
+    let refused = nodes.join_all().await.into_iter().filter_map(std::result::Result::err);
+    let refused: Vec<String> = refused.map(|error| error.to_string()).collect();
+    assert_eq!(refused.len(), 4);
+    assert!(refused.iter().all(|told| told.contains("not the one this store was made with")), "{refused:?}");
 }
 
 /// What waits while a commit is under way goes with the next one: many endings, few commits.

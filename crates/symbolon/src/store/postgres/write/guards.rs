@@ -26,7 +26,7 @@ pub(in crate::store::postgres) use now;
 pub(in crate::store::postgres) async fn renew_guard(sql: &Connection, guard: &GuardLease) -> Attempt<()> {
     const RENEW: &str = concat!(
         "INSERT INTO guards (id, epoch, applied, lease_until) \
-         SELECT $1, $2, CASE WHEN m.value = $2 THEN $3::bigint ELSE 0 END, $4 + ",
+         SELECT $1, m.value, CASE WHEN m.value = $2 THEN $3::bigint ELSE 0 END, $4 + ",
         now!(),
         " FROM meta m WHERE m.key = 'log_epoch' ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, \
          applied = CASE WHEN guards.epoch = excluded.epoch THEN greatest(guards.applied, excluded.applied) \

@@ -1,13 +1,17 @@
 //! Signing keys and machine clients.
 
+use symbolon_token::Kid;
+
 use crate::store::{
     ClientRow, KeyRow, Result,
     postgres::{
         attempt::Attempt,
         batch::{Batch, Place, params},
         pool::Connection,
+        read,
         rows::{to_json, typed},
     },
+    rules,
 };
 
 /// Adds a key or replaces its times and seal. Answers no row for one that was removed. Its algorithm it has for life.
@@ -29,6 +33,24 @@ pub(in crate::store::postgres) fn add_key(batch: &mut Batch<'_>, key: &KeyRow) -
 
 pub(in crate::store::postgres) async fn put_key(sql: &Connection, key: &KeyRow) -> Attempt<bool> {
     let mut batch = Batch::begin(sql);
+    let written = add_key(&mut batch, key);
+    Ok(!batch.commit().await?.take(written).is_empty())
+}
+
+pub(in crate::store::postgres) async fn add_key_beside(
+    sql: &Connection,
+    (key, beside): &(KeyRow, Vec<Kid>),
+) -> Attempt<bool> {
+    let mut batch = Batch::begin(sql);
+    batch.add(super::LOCK, params![]);
+    batch.run().await?;
+    let keys = read::keys(sql, &()).await?;
+    let alone = rules::same_keys(keys.iter().map(|key| key.kid), beside);
+    if !alone || beside.contains(&key.kid) {
+        sql.roll_back().await?;
+        return Ok(false);
+    }
+    let mut batch = Batch::on(sql);
     let written = add_key(&mut batch, key);
     Ok(!batch.commit().await?.take(written).is_empty())
 }

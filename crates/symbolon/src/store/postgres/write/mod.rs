@@ -17,12 +17,13 @@ use super::{
     attempt::Attempt,
     batch::{Batch, params},
     pool::Connection,
+    read,
     rows::to_json,
 };
 use crate::store::*;
 
 pub(super) use guards::{acknowledge, note_remote_guards, now, remove_guard, renew_guard};
-pub(super) use machines::{add_client, add_key, put_key};
+pub(super) use machines::{add_client, add_key, add_key_beside, put_key};
 pub(super) use purge::{Swept, purge};
 pub(super) use sessions::{insert, refresh, touch};
 pub(super) use throttle::{COUNTERS, charge, refund, refunded, write_counters};
@@ -84,6 +85,26 @@ pub(super) async fn set_installation(sql: &Connection, installation: &Installati
     put_installation(&mut batch, installation)?;
     batch.commit().await?;
     Ok(())
+}
+
+/// Whoever replaces the installation, or adds to its keys because of what it read, holds this row meanwhile.
+const LOCK: &str = "SELECT 1 FROM meta WHERE key = 'master_keys' FOR UPDATE";
+
+pub(super) async fn change_installation(
+    sql: &Connection,
+    (was, installation): &(Installation, Installation),
+) -> Attempt<bool> {
+    let mut batch = Batch::begin(sql);
+    batch.add(LOCK, params![]);
+    batch.run().await?;
+    if read::installation(sql, &()).await? != *was {
+        sql.roll_back().await?;
+        return Ok(false);
+    }
+    let mut batch = Batch::on(sql);
+    put_installation(&mut batch, installation)?;
+    batch.commit().await?;
+    Ok(true)
 }
 
 /// The rows of a new installation; leaves an existing one as it is.

@@ -1,11 +1,14 @@
 //! Signing keys and machine clients.
 
 use rusqlite::{Connection, params};
-use symbolon_token::{Ended, Entry};
+use symbolon_token::{Ended, Entry, Kid};
 use uuid::Uuid;
 
 use super::{Write, add_audit, append, done};
-use crate::store::{AuditRow, ClientRow, KeyRow, sqlite::rows::to_json};
+use crate::store::{
+    AuditRow, ClientRow, KeyRow, rules,
+    sqlite::{read, rows::to_json, writer::Verdict},
+};
 
 pub(in crate::store::sqlite) fn put_key(sql: &Connection, key: &KeyRow) -> Write<bool> {
     let written = sql
@@ -23,6 +26,15 @@ pub(in crate::store::sqlite) fn put_key(sql: &Connection, key: &KeyRow) -> Write
             key.sign_from.as_millis(),
         ])?;
     done(written == 1)
+}
+
+pub(in crate::store::sqlite) fn add_key(sql: &Connection, key: &KeyRow, beside: &[Kid]) -> Write<bool> {
+    let keys = read::keys(sql)?;
+    let alone = rules::same_keys(keys.iter().map(|key| key.kid), beside);
+    if !alone || beside.contains(&key.kid) {
+        return Ok((Verdict::RollBack, false));
+    }
+    put_key(sql, key)
 }
 
 pub(in crate::store::sqlite) fn put_client(

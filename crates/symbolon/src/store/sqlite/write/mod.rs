@@ -20,7 +20,7 @@ use super::{
 use crate::store::*;
 
 pub(super) use guards::{acknowledge, note_remote_guards, remove_guard, renew_guard};
-pub(super) use machines::{put_client, put_key, remove_client};
+pub(super) use machines::{add_key, put_client, put_key, remove_client};
 pub(super) use purge::purge;
 pub(super) use sessions::{refresh, touch};
 pub(super) use throttle::{charge, refund};
@@ -62,6 +62,18 @@ pub(super) fn set_installation(sql: &Connection, installation: &Installation) ->
         set_meta(sql, key, &to_json(&longer.map(|(length, until)| (length, until.as_millis())))?)?;
     }
     done(())
+}
+
+pub(super) fn change_installation(
+    sql: &Connection,
+    was: &Installation,
+    installation: &Installation,
+) -> Write<bool> {
+    if read::installation(sql)? != *was {
+        return Ok((Verdict::RollBack, false));
+    }
+    set_installation(sql, installation)?;
+    done(true)
 }
 
 fn append(sql: &Connection, what: Ended, forget_at: i64, entries: &mut Vec<Entry>) -> Step<u64> {
