@@ -56,6 +56,7 @@ fn ending(end: End) -> Transition {
         end: Some(end),
         password: None,
         mint: None,
+        limit: None,
         refunds: Vec::new(),
         rekey: None,
         at: now(),

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use symbolon_token::view::{Ended, Entry};
+use symbolon_token::{
+    Timestamp,
+    view::{Ended, Entry},
+};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -14,6 +17,8 @@ use crate::store::{postgres::write::refunded, *};
 pub(super) struct Found {
     pub(super) logins: HashMap<Uuid, LoginRow>,
     pub(super) sessions: HashMap<Uuid, SessionWithUser>,
+    /// Sessions of those whose number is limited, newest first.
+    pub(super) crowd: Vec<SessionWithUser>,
     /// Whose they are.
     pub(super) credentials: HashMap<Uuid, Uuid>,
     /// Whether they are still there, or were removed.
@@ -95,7 +100,8 @@ fn decide_change(change: &UserChange, found: &Found, writes: &mut Writes) -> Dec
 
 fn decide_transition(transition: &Transition, found: &Found, writes: &mut Writes) -> Result<Decided> {
     let refused = |outcome| Ok(Decided::Answered(Answer::Transition(outcome)));
-    let Transition { condition, end, password, mint, refunds, rekey, at, forget_at, audit } = transition;
+    let Transition { condition, end, password, mint, limit, refunds, rekey, at, forget_at, audit } =
+        transition;
     if let Some(condition) = condition {
         let login = found.logins.get(&condition.user);
         let predecessor = condition.predecessor.and_then(|id| found.sessions.get(&id));
@@ -137,6 +143,16 @@ fn decide_transition(transition: &Transition, found: &Found, writes: &mut Writes
     };
     writes.passwords.extend(password.clone());
     if let (Some(session), Some(generation)) = (mint, generation) {
+        if let Some(limit) = limit {
+            let live = live_after(session.user, generation, end.as_ref(), *at, found);
+            let crowded_out = rules::crowded_out(&live, limit);
+            for id in &crowded_out {
+                let end = End::Session { id: *id, owner: None };
+                writes.append(end.entry(0), *forget_at);
+                writes.end(&end, *at, None);
+            }
+            writes.audit.extend(rules::crowded_out_row(limit, &crowded_out));
+        }
         writes.mint(session.clone(), generation, rules::succeeded(transition));
     }
     writes.counters.extend(counters);
@@ -192,6 +208,21 @@ fn generation_after(user: Uuid, end: Option<&End>, found: &Found) -> Option<u64>
         Some(End::DisableUser(id)) if *id == user && !row.disabled => Some(row.generation + 1),
         _ => Some(row.generation),
     }
+}
+
+/// The user's sessions that are live once `end` is done and `generation` is the user's, newest first.
+fn live_after(
+    user: Uuid,
+    generation: u64,
+    end: Option<&End>,
+    at: Timestamp,
+    found: &Found,
+) -> Vec<SessionRow> {
+    let ended = |id: Uuid| matches!(end, Some(End::Session { id: ended, .. }) if *ended == id);
+    let live = |row: &&SessionWithUser| {
+        row.user.id == user && row.session.generation == generation && row.live(at) && !ended(row.session.id)
+    };
+    found.crowd.iter().filter(live).map(|row| row.session.clone()).collect()
 }
 
 /// A removed key does not come back.

@@ -19,7 +19,7 @@ use super::{
     batch::{Batch, params},
     pool::Connection,
     read,
-    rows::{self, column, damaged},
+    rows::{self, column, damaged, session_columns, user_columns},
     write,
 };
 use crate::store::*;
@@ -58,11 +58,23 @@ impl Job {
     /// Whether it appends to the log. What does not need not wait for what does.
     pub(super) fn appends(&self) -> bool {
         match self {
-            Self::Transition(Transition { end, rekey, .. }) => end.is_some() || rekey.is_some(),
+            Self::Transition(Transition { end, limit, rekey, .. }) => {
+                end.is_some() || limit.is_some() || rekey.is_some()
+            }
             Self::Change(_) | Self::PutClient { .. } | Self::RemoveClient { .. } => true,
         }
     }
 }
+
+/// The sessions of users that were not ended, newest first.
+const CROWD: &str = concat!(
+    "SELECT ",
+    session_columns!(),
+    ", ",
+    user_columns!(),
+    " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.user_id = ANY($1) AND s.ended_at IS NULL \
+     AND s.generation = u.generation ORDER BY s.id DESC"
+);
 
 /// Runs a group: all of it is committed, or nothing is.
 pub(super) async fn transact(sql: &Connection, jobs: &[Job]) -> Attempt<Group> {
@@ -116,6 +128,8 @@ async fn look(sql: &Connection, needs: &Needs) -> Attempt<Found> {
         .then(|| batch.add(read::LOGINS, params![needs.users.iter().copied().collect::<Vec<_>>()]));
     let sessions =
         (!needs.sessions.is_empty()).then(|| batch.add(read::SESSIONS, params![needs.session_ids()]));
+    let crowded = (!needs.crowded.is_empty())
+        .then(|| batch.add(CROWD, params![needs.crowded.iter().copied().collect::<Vec<_>>()]));
     let credentials = (!needs.credentials.is_empty()).then(|| {
         batch.add("SELECT id, user_id FROM credentials WHERE id = ANY($1)", params![needs.credential_ids()])
     });
@@ -137,6 +151,9 @@ async fn look(sql: &Connection, needs: &Needs) -> Attempt<Found> {
     for row in answers.take_if(sessions) {
         let session = rows::session_with_user(&row)?;
         found.sessions.insert(session.session.id, session);
+    }
+    for row in answers.take_if(crowded) {
+        found.crowd.push(rows::session_with_user(&row)?);
     }
     for row in answers.take_if(credentials) {
         found.credentials.insert(column(&row, 0)?, column(&row, 1)?);

@@ -15,6 +15,8 @@ use crate::store::{
 pub(super) struct Needs {
     pub(super) users: BTreeSet<Uuid>,
     pub(super) sessions: BTreeSet<Uuid>,
+    /// Users of whom all sessions are asked about: a limit counts them.
+    pub(super) crowded: BTreeSet<Uuid>,
     pub(super) credentials: BTreeSet<Uuid>,
     pub(super) kids: BTreeSet<String>,
     pub(super) counters: BTreeSet<ThrottleKey>,
@@ -45,7 +47,7 @@ impl Needs {
 
     fn add(&mut self, job: &Job) {
         self.alone |= alone(job);
-        let Transition { condition, end, password, mint, refunds, rekey, .. } = match job {
+        let Transition { condition, end, password, mint, limit, refunds, rekey, .. } = match job {
             Job::Change(change) => {
                 self.users.insert(change.user);
                 return;
@@ -67,6 +69,7 @@ impl Needs {
             Some(End::Token { .. }) | None => {}
         }
         self.users.extend(mint.as_ref().map(|session| session.user));
+        self.crowded.extend(mint.as_ref().filter(|_| limit.is_some()).map(|session| session.user));
         self.credentials.extend(password.as_ref().map(|(credential, _)| *credential));
         self.counters.extend(refunds.iter().map(|refund| match refund {
             Refund::Clear(key) | Refund::One(key, _) => *key,
@@ -104,13 +107,15 @@ impl Needs {
     }
 }
 
-/// Whether a job changes a user, so that nobody may mint for that one meanwhile.
+/// Whether a job changes a user, or counts its sessions, so that nobody may mint for that one meanwhile.
 fn alone(job: &Job) -> bool {
     match job {
         Job::Change(_) => true,
         Job::PutClient { .. } | Job::RemoveClient { .. } => false,
-        Job::Transition(Transition { end, password, .. }) => {
-            password.is_some() || matches!(end, Some(End::User(_) | End::DisableUser(_) | End::DeleteUser(_)))
+        Job::Transition(Transition { end, password, limit, .. }) => {
+            password.is_some()
+                || limit.is_some()
+                || matches!(end, Some(End::User(_) | End::DisableUser(_) | End::DeleteUser(_)))
         }
     }
 }
