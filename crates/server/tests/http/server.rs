@@ -228,6 +228,11 @@ impl TestServer {
     /// Stops it and starts it again with other settings.
     pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Settings)) {
         self.stop();
+        self.reconfigure_stopped(change);
+    }
+
+    /// Starts it with other settings.
+    pub(crate) fn reconfigure_stopped(&mut self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.settings);
         self.up();
     }

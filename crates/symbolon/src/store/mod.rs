@@ -20,6 +20,7 @@ pub mod requests;
 pub mod rows;
 pub mod rules;
 pub mod sqlite;
+mod transfer;
 
 use std::{sync::Arc, time::Duration};
 

@@ -23,8 +23,8 @@ const NETWORK: [(u64, &str); 6] = [
 ];
 const MIB: u64 = 1024 * 1024;
 
-/// Looks at folder and files. `false`: there is no installation to look into.
-pub(super) fn check(report: &mut Report, data: &Path) -> bool {
+/// Looks at folder and files; `embedded`: the rows are among them. `false`: there is no installation to look into.
+pub(super) fn check(report: &mut Report, data: &Path, embedded: bool) -> bool {
     let shown = data.display();
     let about = match std::fs::metadata(data) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -52,10 +52,11 @@ pub(super) fn check(report: &mut Report, data: &Path) -> bool {
     owner_and_mode(report, data, &about);
     disk(report, data);
     let database = data.join(symbolon::store::sqlite::SqliteStore::FILE);
-    let there = node::exists(data);
-    if there {
+    // Of an installation in a database only its own checks tell.
+    let there = !embedded || node::exists(data);
+    if embedded && there {
         file(report, &database, &about);
-    } else {
+    } else if embedded {
         report.warn(
             "store",
             format!("{shown} holds no installation yet"),

@@ -23,6 +23,7 @@ use super::{
     node::{self, Node},
     text::{self, SaidAlready},
 };
+use crate::config::StoreUrl;
 use report::Report;
 pub(super) use store::administrator;
 
@@ -67,7 +68,8 @@ impl Doctor {
         machine::hashing(report, config).await;
         tls::check(report, config);
         issuer::listen(report, config);
-        let there = folder::check(report, &data);
+        let embedded = !matches!(config.store.url, StoreUrl::Postgres(_));
+        let there = folder::check(report, &data, embedded);
         let runs = match node::running(&data).await {
             Ok(socket) => socket.is_some(),
             Err(error) => {
@@ -82,10 +84,11 @@ impl Doctor {
         let fingerprints = master::check(report, config, &data);
         if !runs {
             report.warn("server", "no server runs on this data folder", "start it with `symbolon serve`");
-            if report.failed() || !store::schema(report, &data) {
+            if report.failed() || !store::schema(report, config, &data).await {
                 return;
             }
-            if let (Some(given), Some(known)) = (&fingerprints, master::known(&data).await)
+            if embedded
+                && let (Some(given), Some(known)) = (&fingerprints, master::known(&data).await)
                 && given.first().is_some_and(|current| !known.contains(current))
             {
                 // Opening it would take the new key over, or be refused.

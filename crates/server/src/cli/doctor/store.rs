@@ -7,7 +7,10 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use symbolon::{
-    store::sqlite::{Schema, SqliteStore},
+    store::{
+        postgres::PostgresStore,
+        sqlite::{Schema, SqliteStore},
+    },
     user::ADMIN,
 };
 use symbolon_token::Timestamp;
@@ -15,7 +18,7 @@ use symbolon_token::Timestamp;
 use super::{issuer, master, report::Report};
 use crate::{
     cli::{answer::read, node::Node, text::count, times},
-    config::Config,
+    config::{Config, StoreUrl},
 };
 
 /// What the admin API says of the installation; members that a server of another version leaves out are not judged.
@@ -48,9 +51,15 @@ const PAGES: usize = 10;
 const DRIFT: i64 = 60;
 
 /// The schema of a store that nobody holds. `false`: this program cannot open it, or would change it.
-pub(super) fn schema(report: &mut Report, data: &Path) -> bool {
+pub(super) async fn schema(report: &mut Report, config: &Config, data: &Path) -> bool {
     const CHECK: &str = "schema";
-    match SqliteStore::schema(data, &format!("process {}, which looks at it", std::process::id())) {
+    let found = match &config.store.url {
+        StoreUrl::Postgres(url) => PostgresStore::schema(config.store.postgres(url)).await,
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => {
+            SqliteStore::schema(data, &format!("process {}, which looks at it", std::process::id()))
+        }
+    };
+    match found {
         Err(error) => {
             report.fail(CHECK, crate::cli::sentence(&error.into()), "see the sentence before");
             false

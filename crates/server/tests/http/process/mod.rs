@@ -5,5 +5,6 @@ mod drain;
 mod logs;
 mod master_key;
 mod owner;
+mod postgres;
 mod races;
 mod start;

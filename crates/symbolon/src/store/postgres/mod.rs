@@ -8,6 +8,7 @@
 mod attempt;
 mod batch;
 mod gather;
+mod import;
 mod options;
 mod pool;
 mod read;

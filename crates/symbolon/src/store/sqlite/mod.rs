@@ -4,6 +4,7 @@
 //! follower hears of log entries in the order of commits, before the write that caused them answers.
 
 mod backup;
+mod export;
 mod folder;
 mod read;
 mod readers;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use super::*;
 pub use backup::{Past, Taken};
+pub(in crate::store) use export::Export;
 pub use folder::Folder;
 use readers::Readers;
 pub use restore::Restoring;
