@@ -127,7 +127,8 @@ impl Symbolon {
             service_words: settings.service_words.clone(),
         };
         let dpop = Dpop::new(settings.dpop.nonces || shared, settings.dpop.nonce_key.as_ref(), &*randomness);
-        let (keyring, learned) = Keyring::open(&settings, &*store, &master, clock.now(), &*randomness).await?;
+        let (keyring, learned) =
+            Keyring::open(&settings, &*store, &master, clock.now(), &*randomness).await?;
         let engine = Self(Arc::new(Engine {
             misses: Misses::new(&settings.throttle),
             touches: Touches::default(),

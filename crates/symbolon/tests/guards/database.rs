@@ -207,6 +207,10 @@ impl Store for Port {
         self.0.through(move |to| async move { to.rows.set_installation(installation).await }).await
     }
 
+    async fn change_installation(&self, was: Installation, installation: Installation) -> Result<bool> {
+        self.0.through(move |to| async move { to.rows.change_installation(was, installation).await }).await
+    }
+
     async fn user(&self, id: Uuid) -> Result<Option<UserRow>> {
         self.0.through(move |to| async move { to.rows.user(id).await }).await
     }
@@ -272,6 +276,10 @@ impl Store for Port {
 
     async fn refund(&self, refunds: Vec<Refund>) -> Result<()> {
         self.0.through(move |to| async move { to.rows.refund(refunds).await }).await
+    }
+
+    async fn add_key(&self, key: KeyRow, beside: Vec<symbolon_token::Kid>) -> Result<bool> {
+        self.0.through(move |to| async move { to.rows.add_key(key, beside).await }).await
     }
 
     async fn put_key(&self, key: KeyRow) -> Result<bool> {

@@ -65,7 +65,7 @@ fn installation_of<'a>(fact: impl Fn(&str) -> Option<&'a str>) -> Result<Install
         token_life: number("token_life")?,
         longer_life: longer("longer_life")?,
         lease_ms: number("lease_ms")?,
-        longer_lease: longer("longer_lease")?,
+        other_lease: longer("other_lease")?,
     })
 }
 

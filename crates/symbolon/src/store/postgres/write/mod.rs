@@ -73,7 +73,7 @@ pub(super) fn put_installation(batch: &mut Batch<'_>, installation: &Installatio
     set_meta(batch, "epoch", installation.epoch.to_string());
     set_meta(batch, "lease_ms", installation.lease_ms.to_string());
     set_meta(batch, "log_epoch", installation.log_epoch.to_string());
-    set_meta(batch, "longer_lease", longer(installation.longer_lease)?);
+    set_meta(batch, "other_lease", longer(installation.other_lease)?);
     set_meta(batch, "longer_life", longer(installation.longer_life)?);
     set_meta(batch, "master_keys", to_json(&installation.master_keys)?);
     set_meta(batch, "token_life", installation.token_life.to_string());
