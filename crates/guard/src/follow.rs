@@ -4,7 +4,7 @@
 //! reset is another memory, which decides nothing until it has everything.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -18,9 +18,11 @@ use crate::{
     memory::Memory,
 };
 
-/// The server cuts it to a third of the lease.
-const WAIT: f64 = 20.0;
-const PATIENCE: Duration = Duration::from_secs(25);
+/// For the first answer; later ones are waited for as long as a lease: a node that has not answered by then stands still, or the way to
+/// it does, and another may do better.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// No lease is so short that an answer could not be on its way so long.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -70,6 +72,12 @@ impl Line {
 }
 
 impl Inner {
+    /// Seconds that a poll may be held. What is left of a node's own lease is two thirds of one at the least, and counts from when the poll
+    /// was sent: two polls held for a third each would come back too late for it. Of a sixth each there is as much time to spare.
+    fn wait(&self) -> f64 {
+        Duration::from_millis(self.lease_ms.load(Ordering::Relaxed)).as_secs_f64() / 6.0
+    }
+
     /// Asks once; `true` when everything is applied, and the lease is there.
     pub(crate) async fn follow_once(&self, wait: f64) -> Result<bool> {
         let began = self.clock.monotonic();
@@ -77,7 +85,11 @@ impl Inner {
         let (epoch, after) = memory.place();
         let question = Question { guard: self.id, epoch, after, wait };
         let place = self.nodes.current();
-        let answer = self.nodes.ask_one(place, "/v1/revocations", &question, PATIENCE).await;
+        let patience = match self.lease_ms.load(Ordering::Relaxed) {
+            0 => PATIENCE,
+            lease => Duration::from_millis(lease).clamp(LEAST_PATIENCE, PATIENCE),
+        };
+        let answer = self.nodes.ask_one(place, "/v1/revocations", &question, patience).await;
         let body = answer.inspect_err(|_| self.nodes.leave(place))?;
         let page: Page = serde_json::from_slice(&body)
             .map_err(|error| Error::caused("a page of the log cannot be read", error))?;
@@ -92,6 +104,7 @@ impl Inner {
         }
         let lease = Duration::from_millis(page.lease_ms);
         if !page.more {
+            self.lease_ms.fetch_max(page.lease_ms, Ordering::Relaxed);
             memory.fresh_until(began + (lease - lease / 50));
         }
         Ok(!page.more)
@@ -102,7 +115,7 @@ impl Inner {
 pub(crate) async fn follow(guard: Weak<Inner>) {
     let mut pause = FIRST_PAUSE;
     while let Some(inner) = guard.upgrade() {
-        match inner.follow_once(WAIT).await {
+        match inner.follow_once(inner.wait()).await {
             Ok(_) => pause = FIRST_PAUSE,
             Err(error) => {
                 tracing::warn!(

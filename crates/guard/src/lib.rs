@@ -30,7 +30,11 @@ mod jwks;
 mod memory;
 mod nodes;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
@@ -88,6 +92,8 @@ pub(crate) struct Inner {
     when_stale: WhenStale,
     memory: ArcSwap<Memory>,
     tokens: Cache<Seen, Arc<Proven>>,
+    /// The longest lease that was given, milliseconds. What is left of a node's own is often less.
+    lease_ms: AtomicU64,
 }
 
 /// How a guard stands, for an operator.
@@ -244,6 +250,7 @@ impl Builder {
             when_stale: self.when_stale,
             memory: ArcSwap::from_pointee(Memory::new()),
             tokens: Cache::new(TOKENS),
+            lease_ms: AtomicU64::new(0),
         });
         while !inner.follow_once(0.0).await? {}
         tokio::spawn(follow::follow(Arc::downgrade(&inner)));
