@@ -161,6 +161,16 @@ impl Cluster {
         self.shell.wait().expect("the shell ends");
     }
 
+    /// Ends the server and starts it again over the same files.
+    pub fn restart(&mut self, mode: &str) {
+        // Tells the shell to leave the directory.
+        let keep = self.folder.join("keep");
+        fs::write(&keep, "").expect("a file is written");
+        self.stop(mode);
+        fs::remove_file(keep).expect("and removed");
+        self.serve();
+    }
+
     /// Starts the server, on the port it had.
     pub fn serve(&mut self) {
         for _ in 0..5 {

@@ -1,0 +1,126 @@
+//! What goes wrong, one thing after the other, and that service comes back by itself each time.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{chance::Chance, guard::GuardProcess, node::Node, proxy::Wire, time};
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// A node is killed and started again.
+    Killed,
+    /// A node is stopped with SIGTERM and started again: a rolling upgrade.
+    Restarted,
+    /// A node stands still for longer than its lease, and goes on as if nothing had been.
+    Paused,
+    /// A node's wire to the database is cut.
+    Cut,
+    /// The same, but nobody is told.
+    Stalled,
+    /// It is slow.
+    Slow,
+    /// The database is restarted at once, without asking anybody.
+    Database,
+    /// The guard loses the nodes.
+    GuardCut,
+    /// Nobody tells the guard.
+    GuardStalled,
+    /// The guard stands still for longer than its lease.
+    GuardPaused,
+}
+
+const ALL: [Fault; 10] = [
+    Fault::Killed,
+    Fault::Restarted,
+    Fault::Paused,
+    Fault::Cut,
+    Fault::Stalled,
+    Fault::Slow,
+    Fault::Database,
+    Fault::GuardCut,
+    Fault::GuardStalled,
+    Fault::GuardPaused,
+];
+
+/// How long a guard may take to come back once all nodes have. (A shared machine is slow at times.)
+const BACK: Duration = Duration::from_secs(10);
+
+/// What can be broken.
+pub(crate) struct Breakable {
+    pub(crate) nodes: Arc<Vec<Node>>,
+    pub(crate) guard: GuardProcess,
+    pub(crate) restart_database: Box<dyn Fn() + Send + Sync>,
+    pub(crate) lease: Duration,
+}
+
+impl Breakable {
+    /// Breaks something, waits, mends it, waits until all nodes are ready; until `over`. Says how often each was broken.
+    pub(crate) async fn storm(&self, chance: &mut Chance, over: Duration) -> Vec<(String, u32)> {
+        let began = time::now();
+        let mut counts = vec![0_u32; ALL.len()];
+        let mut round = 0;
+        while began.elapsed() < over {
+            // Each at least once, then as chance will.
+            let at = if round < ALL.len() {
+                round
+            } else {
+                usize::try_from(chance.below(ALL.len() as u64)).unwrap()
+            };
+            round += 1;
+            counts[at] += 1;
+            self.one(ALL[at], chance).await;
+            // Service comes back by itself: nodes first, and the guard within a lease and the longest pause between two tries.
+            for node in &*self.nodes {
+                node.ready().await;
+            }
+            self.guard.ready(BACK).await;
+            tokio::time::sleep(Duration::from_millis(100 + chance.below(400))).await;
+        }
+        ALL.iter().map(|fault| format!("{fault:?}").to_lowercase()).zip(counts).collect()
+    }
+
+    async fn one(&self, fault: Fault, chance: &mut Chance) {
+        let node = chance.pick(&self.nodes).unwrap();
+        let lease = u64::try_from(self.lease.as_millis()).unwrap();
+        // From less than a lease to some of them.
+        let hold = Duration::from_millis(lease / 2 + chance.below(lease * 2));
+        match fault {
+            Fault::Killed => {
+                node.kill();
+                tokio::time::sleep(hold / 2).await;
+                node.up();
+            }
+            Fault::Restarted => {
+                tokio::task::block_in_place(|| node.stop());
+                node.up();
+            }
+            Fault::Paused => {
+                node.pause();
+                tokio::time::sleep(hold).await;
+                node.resume();
+            }
+            Fault::Cut | Fault::Stalled | Fault::Slow => {
+                let wire = match fault {
+                    Fault::Cut => Wire::Cut,
+                    Fault::Stalled => Wire::Stalled,
+                    _ => Wire::Slow,
+                };
+                node.store.set(wire);
+                tokio::time::sleep(hold).await;
+                node.store.set(Wire::Whole);
+            }
+            Fault::GuardPaused => {
+                self.guard.pause();
+                tokio::time::sleep(hold).await;
+                self.guard.resume();
+            }
+            Fault::Database => tokio::task::block_in_place(|| (self.restart_database)()),
+            Fault::GuardCut | Fault::GuardStalled => {
+                let wire = if matches!(fault, Fault::GuardCut) { Wire::Cut } else { Wire::Stalled };
+                self.guard.wires.iter().for_each(|one| one.set(wire));
+                tokio::time::sleep(hold).await;
+                self.guard.wires.iter().for_each(|one| one.set(Wire::Whole));
+            }
+        }
+    }
+}

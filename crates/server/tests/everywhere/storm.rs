@@ -1,0 +1,117 @@
+//! The storm: many histories at once, while one thing after the other breaks and is mended.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
+
+use symbolon_cluster::{Cluster, PASSWORD, USER};
+
+use crate::{
+    chance::Chance,
+    family::{Family, Place, Tally, World},
+    faults::Breakable,
+    guard::GuardProcess,
+    node::{Installation, Node},
+    time,
+};
+
+/// Seconds of an ordinary run: each fault comes once or twice.
+const SECONDS: u64 = 25;
+const NODES: usize = 3;
+const FAMILIES: u64 = 10;
+const LEASE: Duration = Duration::from_secs(1);
+
+fn seconds() -> Duration {
+    let given = std::env::var("SYMBOLON_TEST_SECONDS").ok().map(|text| text.parse().expect("a number"));
+    Duration::from_secs(given.unwrap_or(SECONDS))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn invariant_1_revoked_is_revoked_everywhere_whatever_fails() {
+    let Some(cluster) = Cluster::start() else { return };
+    let seed = Chance::seed();
+    println!("SYMBOLON_TEST_SEED={seed}");
+    let database = cluster.database().name;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, cluster.port()));
+    let installation = Installation {
+        store: Box::new(move |at| format!("postgres://{USER}:{PASSWORD}@{at}/{database}")),
+        master_key: "8d1f62c47ab09e35d6f8013b5ce7492a90b4d3e61f7a285cc0de137b84f6a95e".into(),
+        lease: LEASE,
+    };
+    let mut nodes = Vec::new();
+    for number in 0..NODES {
+        nodes.push(Node::start(&format!("node {number}"), &installation, address).await);
+    }
+    let nodes = Arc::new(nodes);
+    let guard = GuardProcess::start(&nodes).await;
+    let at_nodes: Vec<Place> = nodes
+        .iter()
+        .map(|node| Place { name: node.name.clone(), base: node.url(""), door: "/v1/me" })
+        .collect();
+    let mut places = at_nodes.clone();
+    places.push(Place { name: "the guard".into(), base: format!("http://{}", guard.address), door: "/door" });
+    let world = Arc::new(World {
+        nodes: at_nodes,
+        places,
+        client: reqwest::Client::builder().timeout(Duration::from_secs(6)).build().unwrap(),
+        over: false.into(),
+        tally: Tally::default(),
+        faults: Mutex::default(),
+    });
+    let mut families = Vec::new();
+    for number in 0..FAMILIES {
+        families.push(Family::register(&format!("family{number}"), &world).await);
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for (number, family) in (0..).zip(&families) {
+        for task in 0..2 {
+            tasks.spawn(Arc::clone(family).live(Chance::new(seed, number * 100 + task)));
+            tasks.spawn(Arc::clone(family).check(Chance::new(seed, number * 100 + 50 + task)));
+        }
+    }
+    let cluster = Mutex::new(cluster);
+    let breakable = Breakable {
+        nodes: Arc::clone(&nodes),
+        guard,
+        restart_database: Box::new(move || cluster.lock().unwrap().restart("immediate")),
+        lease: LEASE,
+    };
+    let began = time::now();
+    let broken = breakable.storm(&mut Chance::new(seed, 7), seconds()).await;
+    world.over.store(true, Ordering::Relaxed);
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+    // What hung on a stalled wire may still have happened a moment ago.
+    for node in &*nodes {
+        node.ready().await;
+    }
+    let (mut dead, mut live) = (0, 0);
+    for family in &families {
+        let (refused, accepted) = family.settle().await;
+        dead += refused;
+        live += accepted;
+    }
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let tally = &world.tally;
+    println!(
+        "{:?}: {} logins, {} refreshes, {} endings ({} without an answer); {} checks accepted, {} refused, {} answered by nobody",
+        began.elapsed(),
+        count(&tally.logins),
+        count(&tally.refreshes),
+        count(&tally.endings),
+        count(&tally.lost),
+        count(&tally.accepted),
+        count(&tally.refused),
+        count(&tally.nobody),
+    );
+    println!("broken: {broken:?}; at the end {dead} refusals and {live} acceptances were as they should be");
+    let faults = world.faults.lock().unwrap();
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults[..faults.len().min(20)].join("\n"));
+    for node in &*nodes {
+        assert!(node.defects().is_empty(), "{}: {:?}", node.name, node.defects());
+    }
+    assert!(count(&tally.endings) > 50 && count(&tally.accepted) > 500 && dead > 0, "the run did something");
+}
