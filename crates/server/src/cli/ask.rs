@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::files;
@@ -60,8 +61,7 @@ pub(super) async fn confirm(question: &str) -> Result<()> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Ok(());
     }
-    prompt(&format!("{} [y/N] ", super::text::safe(question)))?;
-    let answer = interruptible(read_line).await?;
+    let answer = answer_to(&format!("{} [y/N] ", super::text::safe(question))).await?;
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { bail!("nothing was changed") }
 }
 
@@ -101,15 +101,10 @@ fn one_line(bytes: &[u8], source: &str) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(line.to_owned()))
 }
 
-fn prompt(text: &str) -> Result<()> {
-    let mut out = io::stderr().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the terminal cannot be written to")
-}
-
 async fn without_echo(text: &str) -> Result<Zeroizing<String>> {
+    let interrupts = interrupts()?;
     let _quiet = Quiet::begin().context("the terminal's echo cannot be turned off")?;
-    prompt(text)?;
-    let line = interruptible(read_line).await?;
+    let line = answer_until(interrupts, text).await?;
     if line.is_empty() {
         bail!("no password was typed; nothing was changed")
     }
@@ -138,13 +133,28 @@ impl Drop for Quiet {
     }
 }
 
-/// Runs a blocking read on a thread that an interruption leaves behind: otherwise Ctrl-C would end the process with the echo off.
-async fn interruptible<T: Send + 'static>(read: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+/// Ctrl-C, from now on: it must be caught before anything is asked, for a quick answer may be one. (Where it was ignored when this process
+/// began it would be lost, and elsewhere it would end the process with the echo off.)
+fn interrupts() -> Result<Signal> {
+    signal(SignalKind::interrupt()).context("interruptions cannot be caught")
+}
+
+async fn answer_to(question: &str) -> Result<Zeroizing<String>> {
+    answer_until(interrupts()?, question).await
+}
+
+/// Asks, and reads on a thread that an interruption leaves behind.
+async fn answer_until(mut interrupts: Signal, question: &str) -> Result<Zeroizing<String>> {
+    {
+        let mut out = io::stderr().lock();
+        let written = out.write_all(question.as_bytes()).and_then(|()| out.flush());
+        written.context("the terminal cannot be written to")?;
+    }
     let (done, result) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || done.send(read()).ok());
+    std::thread::spawn(move || done.send(read_line()).ok());
     tokio::select! {
         read = result => read.context("the terminal cannot be read")?,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupts.recv() => {
             super::text::remark("");
             bail!("interrupted; nothing was changed")
         }
