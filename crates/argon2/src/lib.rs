@@ -1,7 +1,7 @@
 //! Argon2 (RFC 9106), all variants and both versions, in the caller's memory and in steps between which the caller may pause.
 //!
 //! Why not a crate: the well-kept ones that need no `unsafe` of ours use AVX2 at most and take more than twice as long, and none lets
-//! go of the core in the middle of a hash (`docs/BENCHMARKS.md`). What the time is spent on stands in [`block`], written once over
+//! go of the core in the middle of a hash (`docs/BENCHMARKS.md`). What the time is spent on stands in `block.rs`, written once over
 //! the vectors of `fearless_simd`, which become AVX-512, AVX2, NEON or what every machine has, as is found at run time. The crate
 //! `argon2` is the oracle of the tests.
 //!

@@ -30,8 +30,8 @@ use crate::{
 Examples:
   symbolon migrate
   symbolon migrate --data /var/lib/symbolon --json
-  symbolon migrate --from sqlite:/var/lib/symbolon                 to the database that store.url names
-  symbolon migrate --from sqlite:DIR --to postgres://app@db/symbolon?sslmode=verify-full&sslrootcert=ca.pem")]
+  symbolon migrate --from sqlite:/var/lib/symbolon        # to the database that store.url names
+  symbolon migrate --from sqlite:DIR --to 'postgres://app@db/symbolon?sslmode=verify-full'")]
 pub(super) struct Migrate {
     /// Moves the installation of this folder: `sqlite:DIR`.
     #[arg(long, value_name = "URL")]

@@ -88,7 +88,7 @@ impl Symbolon {
         }
     }
 
-    /// [`Symbolon::barrier`] for the head of the log as it is now: for whoever wants to end what somebody else is ending.
+    /// The barrier for the head of the log as it is now: for whoever wants to end what somebody else is ending.
     ///
     /// # Errors
     /// `Unavailable`.

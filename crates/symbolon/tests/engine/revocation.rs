@@ -268,11 +268,24 @@ fn invariant_11_every_ending_goes_one_way() {
         found
     };
     assert_eq!(with(".transact(", false), ["revocation/end.rs", "store/memory/mod.rs"]);
-    assert_eq!(with("SET ended_at", false), ["store/sqlite/write/transact.rs"]);
+    const TRANSACTIONS: [&str; 2] = ["store/postgres/transact/writes.rs", "store/sqlite/write/transact.rs"];
+    assert_eq!(with("SET ended_at", false), TRANSACTIONS);
     assert_eq!(with("ended_at: Some(", false), ["store/memory/state.rs"]);
-    assert_eq!(with("generation = generation + 1", false), ["store/sqlite/write/transact.rs"]);
+    assert_eq!(with("generation = generation + 1", false), TRANSACTIONS);
     assert_eq!(with("generation += 1", false), ["store/memory/state.rs"]);
-    assert_eq!(with("DELETE FROM users", false), ["store/sqlite/write/transact.rs"]);
-    assert_eq!(with("INSERT INTO sessions", false), ["store/sqlite/write/sessions.rs"]);
-    assert_eq!(with("INSERT INTO log", false), ["store/sqlite/write/mod.rs"]);
+    assert_eq!(with("DELETE FROM users", false), TRANSACTIONS);
+    assert_eq!(
+        with("INSERT INTO sessions", false),
+        ["store/postgres/write/sessions.rs", "store/sqlite/write/sessions.rs"]
+    );
+    // An installation that moves takes its log along.
+    assert_eq!(
+        with("INSERT INTO log", false),
+        [
+            "store/postgres/import.rs",
+            "store/postgres/transact/writes.rs",
+            "store/postgres/write/mod.rs",
+            "store/sqlite/write/mod.rs"
+        ]
+    );
 }
