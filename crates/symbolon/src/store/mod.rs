@@ -4,7 +4,7 @@
 //! down as one [`Transition`] with its [`Condition`]. SQL never stands outside this folder.
 //!
 //! What every implementation keeps (and `contract/` tests):
-//! * A write that answered is durable.
+//! * A write that answered is durable, an acknowledgement excepted.
 //! * The numbers of log entries become visible in order; a transition's entries are committed with it.
 //! * The [`Follower`] has seen a transition's entries before the transition answers: in commit order and without gaps where the
 //!   store is held alone; where it is shared, the entries of this process only, in any order.
@@ -176,7 +176,8 @@ pub trait Store: Send + Sync + 'static {
     /// applied of another epoch's log counts as nothing. A number never falls within an epoch's log.
     async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()>;
 
-    /// Raises the number that a guard has applied, if its row is there and the log's epoch still that; never writes a new row.
+    /// Raises the number that a guard has applied, if its row is there and the log's epoch still that; never writes a new row. A crash
+    /// may lose it: endings only wait longer then.
     async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()>;
 
     /// All guards, in order of id, each with whether its lease is over by the store's time, and was so `step` ago (model F7: the

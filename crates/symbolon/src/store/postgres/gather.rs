@@ -1,5 +1,6 @@
 //! The one task that appends to the log: it gathers what waits into one transaction, tells the follower of it in the order of the
-//! numbers, and only then answers. What one node appends is therefore told in the order in which it was committed.
+//! numbers, and only then answers. What one node appends is therefore told in the order in which it was committed. The other nodes
+//! get a hint (`hint.rs`), for which nobody waits.
 //!
 //! A group that fails because of one of its jobs is done again job by job. A follower that panics stops the task for good: what this
 //! process holds in memory is then no longer known to be true, and a store that answers nothing ends nothing falsely.
@@ -16,6 +17,7 @@ use tokio::sync::{
 
 use super::{
     attempt::{GivenUp, tried},
+    hint::Announcer,
     pool::Connections,
     transact::{Answer, Group, Job, transact},
 };
@@ -38,10 +40,10 @@ pub(super) struct Appender {
 
 impl Appender {
     /// Starts the task; it ends with the store, when what waits is done.
-    pub(super) fn start(connections: Arc<Connections>) -> Self {
+    pub(super) fn start(connections: Arc<Connections>, others: Announcer) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let follower = Arc::<OnceLock<Follower>>::default();
-        tokio::spawn(run(connections, jobs, Arc::clone(&follower)));
+        tokio::spawn(run(connections, jobs, Audience { follower: Arc::clone(&follower), others }));
         Self { queue, follower }
     }
 
@@ -69,11 +71,7 @@ pub(super) fn stopped() -> StoreError {
     StoreError::new("the store's writer has stopped; this process must be started anew")
 }
 
-async fn run(
-    connections: Arc<Connections>,
-    mut jobs: mpsc::Receiver<Waiting>,
-    follower: Arc<OnceLock<Follower>>,
-) {
+async fn run(connections: Arc<Connections>, mut jobs: mpsc::Receiver<Waiting>, audience: Audience) {
     let mut waiting: VecDeque<Waiting> = VecDeque::new();
     loop {
         if waiting.is_empty() {
@@ -91,7 +89,7 @@ async fn run(
         let asked: Vec<Job> = group.iter().map(|waiting| waiting.job.clone()).collect();
         match commit(&connections, asked).await {
             Ok(done) => {
-                tell(&follower, &done);
+                audience.hears(&done);
                 for (one, answer) in group.into_iter().zip(done.answers) {
                     match answer {
                         // The caller may have gone; what was done stands all the same.
@@ -103,7 +101,7 @@ async fn run(
             Err(GivenUp { error, for_its_rows: true }) if group.len() > 1 => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a group is done again one by one");
                 for one in group {
-                    let answer = alone(&connections, &follower, one.job).await;
+                    let answer = alone(&connections, &audience, one.job).await;
                     drop(one.answer.send(answer));
                 }
             }
@@ -118,15 +116,27 @@ async fn run(
     }
 }
 
-async fn alone(connections: &Connections, follower: &OnceLock<Follower>, job: Job) -> Result<Answer> {
+async fn alone(connections: &Connections, audience: &Audience, job: Job) -> Result<Answer> {
     let done = commit(connections, vec![job]).await.map_err(|given_up| given_up.error)?;
-    tell(follower, &done);
+    audience.hears(&done);
     done.answers.into_iter().next().flatten().ok_or_else(stopped)?
 }
 
-fn tell(follower: &OnceLock<Follower>, done: &Group) {
-    if let (false, Some(follower)) = (done.entries.is_empty(), follower.get()) {
-        follower(&done.entries);
+/// Who is told of what was committed.
+struct Audience {
+    follower: Arc<OnceLock<Follower>>,
+    others: Announcer,
+}
+
+impl Audience {
+    fn hears(&self, done: &Group) {
+        if done.entries.is_empty() {
+            return;
+        }
+        if let Some(follower) = self.follower.get() {
+            follower(&done.entries);
+        }
+        self.others.appended();
     }
 }
 

@@ -8,6 +8,7 @@
 mod attempt;
 mod batch;
 mod gather;
+mod hint;
 mod import;
 mod options;
 mod pool;
@@ -21,7 +22,7 @@ mod transact;
 mod write;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -35,6 +36,7 @@ use super::{
 };
 use attempt::{Work, attempts};
 use gather::Appender;
+use hint::{Announcer, Listener};
 pub use options::Options;
 use pool::Connections;
 use transact::{Answer, Job};
@@ -43,8 +45,10 @@ use transact::{Answer, Job};
 pub struct PostgresStore {
     connections: Arc<Connections>,
     /// A few of their own for what keeps a node fresh and lets endings answer: whatever keeps the others busy must not make it stale.
-    leases: Connections,
+    leases: Arc<Connections>,
     appender: Appender,
+    /// Once somebody wants to be woken.
+    listener: OnceLock<Listener>,
     /// Where the next purge begins to look.
     swept: Mutex<write::Swept>,
     _folder: Option<Folder>,
@@ -65,11 +69,13 @@ impl PostgresStore {
     /// A sentence that says what is wrong with the database or the way to it, and what to do. Nothing has changed then.
     pub async fn open(options: Options, log_epoch: Uuid) -> Result<Self> {
         let connections = Arc::new(Connections::new(options.clone())?);
-        let leases = Connections::for_leases(options)?;
+        let leases = Arc::new(Connections::for_leases(options)?);
         schema::migrate(&connections).await?;
         attempts(&connections, &log_epoch, work!(write::found)).await?;
-        let appender = Appender::start(Arc::clone(&connections));
-        Ok(Self { connections, leases, appender, swept: Mutex::default(), _folder: None })
+        let others = Announcer::start(Arc::clone(&leases));
+        let appender = Appender::start(Arc::clone(&connections), others);
+        let listener = OnceLock::new();
+        Ok(Self { connections, leases, appender, listener, swept: Mutex::default(), _folder: None })
     }
 
     /// Holds a data folder as long as the store is open: what a process keeps beside a database is its own.
@@ -151,6 +157,10 @@ impl Store for PostgresStore {
 
     fn shared(&self) -> bool {
         true
+    }
+
+    fn on_hint(&self, waker: Waker) {
+        self.listener.get_or_init(|| Listener::start(Arc::clone(&self.leases), waker));
     }
 
     async fn installation(&self) -> Result<Installation> {

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use tokio_postgres::{Client, Error, Row, Statement, error::SqlState};
+use tokio::time::timeout;
+use tokio_postgres::{Client, Error, Row, Socket, Statement, error::SqlState};
 
 use super::{
     attempt::{Attempt, Verdict},
     batch::{Batch, Params},
     options::Options,
-    tls::Tls,
+    tls::{Stream, Tls},
 };
 use crate::store::{Result, StoreError};
 
@@ -28,7 +29,7 @@ impl Connections {
         Self::set_up(options, statement)
     }
 
-    /// The few for leases. Their writes are single statements, which the database must not give up while they wait for a standby: it
+    /// The few for leases. Renewals are single statements, which the database must not give up while they wait for a standby: it
     /// would say that they are done. This side gives them up, and knows nothing then.
     pub(super) fn for_leases(options: Options) -> Result<Self> {
         Self::set_up(Options { connections: 3, ..options }, 0)
@@ -62,6 +63,16 @@ impl Connections {
         self.pool.retain(|_, _| false);
     }
 
+    /// A new connection that belongs to none of the pool's, and which the caller drives.
+    ///
+    /// # Errors
+    /// As [`Connections::take`].
+    pub(super) async fn beside(&self) -> Result<(Client, Wire)> {
+        let (config, trust) = self.options.parse()?;
+        let connected = timeout(self.options.connect_timeout, config.connect(Tls::of(&trust)?)).await;
+        connected.map_err(|_| silent(&self.options))?.map_err(refused)
+    }
+
     /// A connection that is free, or a new one.
     ///
     /// # Errors
@@ -73,6 +84,9 @@ impl Connections {
         }
     }
 }
+
+/// What drives a connection, and hears what the database says unasked.
+pub(super) type Wire = tokio_postgres::Connection<Socket, Stream<Socket>>;
 
 /// What every connection is told first. Each statement sees what was committed before it began: locks are taken first, and what they
 /// guard is read after. A transaction whose process stands still is ended, for others wait for its locks.
@@ -94,16 +108,21 @@ fn unreachable(error: PoolError, options: &Options) -> StoreError {
             "all {} connections to the database were busy for {seconds} s; store.connections sets how many there are",
             options.connections
         )),
-        PoolError::Timeout(_) => StoreError::new(format!(
-            "the database did not answer within {seconds} s; look whether it runs, and at what is between"
-        )),
+        PoolError::Timeout(_) => silent(options),
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => refused(error),
         other => StoreError::caused("there is no connection to the database", other),
     }
 }
 
+fn silent(options: &Options) -> StoreError {
+    let seconds = options.connect_timeout.as_secs_f64();
+    StoreError::new(format!(
+        "the database did not answer within {seconds} s; look whether it runs, and at what is between"
+    ))
+}
+
 /// Why a database takes no connection, and what to do.
-fn refused(error: Error) -> StoreError {
+pub(super) fn refused(error: Error) -> StoreError {
     let told = cause(&error);
     let what = match error.code() {
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {

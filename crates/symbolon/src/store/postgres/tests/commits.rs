@@ -18,15 +18,15 @@ use crate::{
     },
 };
 
-fn id(number: u128) -> Uuid {
+pub(super) fn id(number: u128) -> Uuid {
     Uuid::from_u128(number << 64 | 1)
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_secs(1_700_000_000)
 }
 
-fn new_user(number: u128) -> NewUser {
+pub(super) fn new_user(number: u128) -> NewUser {
     let user = UserRow {
         id: id(number),
         generation: 0,
@@ -50,7 +50,7 @@ fn new_user(number: u128) -> NewUser {
     NewUser { canonical: user.identifier.clone(), user, identifier_kind: "username", credential: None, audit }
 }
 
-fn ending(end: End) -> Transition {
+pub(super) fn ending(end: End) -> Transition {
     Transition {
         condition: None,
         end: Some(end),
@@ -65,15 +65,15 @@ fn ending(end: End) -> Transition {
     }
 }
 
-fn login(user: u128, session: u128) -> Transition {
+pub(super) fn login(user: u128, session: u128) -> Transition {
     let condition = Condition { user: id(user), generation: 0, credential: None, predecessor: None };
     let mint = Some(session_row(id(session), id(user), now()));
     Transition { condition: Some(condition), mint, end: None, ..ending(End::User(id(user))) }
 }
 
-type Told = Arc<Mutex<Vec<Entry>>>;
+pub(super) type Told = Arc<Mutex<Vec<Entry>>>;
 
-async fn open(options: Options) -> (Arc<PostgresStore>, Told) {
+pub(super) async fn open(options: Options) -> (Arc<PostgresStore>, Told) {
     let store = PostgresStore::open(options, Uuid::from_u128(1)).await.unwrap();
     let told = Told::default();
     let hears = Arc::clone(&told);

@@ -2,6 +2,7 @@
 
 mod bad;
 mod commits;
+mod hints;
 
 use symbolon_cluster::Database;
 

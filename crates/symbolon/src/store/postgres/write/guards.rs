@@ -1,4 +1,4 @@
-//! Guards' leases, by the database's clock, the same for all who ask. Each is one statement and its own transaction; they have
+//! Guards' leases, by the database's clock, the same for all who ask. Each is a transaction of one round trip; they have
 //! connections of their own (see `mod.rs`), so that a flood of other work makes nobody stale.
 
 use uuid::Uuid;
@@ -39,18 +39,20 @@ pub(in crate::store::postgres) async fn renew_guard(sql: &Connection, guard: &Gu
 /// Guard, epoch, number.
 pub(in crate::store::postgres) type Acknowledged = (Uuid, Uuid, u64);
 
+/// Does not wait for the disk, or the standby: endings wait for this, and what is lost in a crash only delays them.
 pub(in crate::store::postgres) async fn acknowledge(
     sql: &Connection,
     (guard, epoch, applied): &Acknowledged,
 ) -> Attempt<()> {
-    sql.query(
+    let mut batch = Batch::begin(sql);
+    batch.add("SET LOCAL synchronous_commit = off", params![]);
+    batch.add(
         "UPDATE guards SET applied = CASE WHEN epoch = $2 THEN greatest(applied, $3) ELSE $3 END, epoch = $2 \
          WHERE id = $1 AND (epoch <> $2 OR applied < $3) \
          AND EXISTS (SELECT 1 FROM meta m WHERE m.key = 'log_epoch' AND m.value = $2)",
         params![*guard, epoch.to_string(), stored(*applied)],
-    )
-    .await
-    .map(drop)
+    );
+    batch.commit().await.map(drop)
 }
 
 pub(in crate::store::postgres) async fn remove_guard(sql: &Connection, guard: &Uuid) -> Attempt<()> {
