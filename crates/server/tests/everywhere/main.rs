@@ -1,7 +1,7 @@
 //! Revoked is revoked, everywhere: several nodes over one PostgreSQL and a guard in a process of its own, real ones, while nodes are killed
 //! and paused, wires are cut and the database restarts. Every history is held against two rules (`ledger.rs`) as it happens.
 //!
-//! `SYMBOLON_TEST_SECONDS` says how long the storm lasts (a short run is part of the test command; `tests/everywhere/long` is the long one),
+//! `SYMBOLON_TEST_SECONDS` says how long the storm lasts (a short run is part of the test command; `tests/everywhere/run` is the long one),
 //! `SYMBOLON_TEST_SEED` repeats a run's choices. Without PostgreSQL's binaries the tests say that they are skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 #![expect(clippy::print_stdout, reason = "a run tells what happened in it")]
