@@ -87,7 +87,7 @@ async fn the_other_process() {
     let Ok(told) = std::env::var(TOLD) else { return };
     let mut told = told.split(',');
     let (secret, address) = (told.next().unwrap(), told.next().unwrap());
-    let builder = told.fold(Guard::builder(ISSUER, secret), |builder, url| builder.node(url));
+    let builder = told.fold(Guard::builder(ISSUER, secret), symbolon_guard::Builder::node);
     let guard = builder.open().await.unwrap();
     let door = async |_: Identity| StatusCode::OK;
     let standing = guard.clone();

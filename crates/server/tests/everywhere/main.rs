@@ -4,7 +4,7 @@
 //! `SYMBOLON_TEST_SECONDS` says how long the storm lasts (a short run is part of the test command; `tests/everywhere/run` is the long one),
 //! `SYMBOLON_TEST_SEED` repeats a run's choices. Without PostgreSQL's binaries the tests say that they are skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
-#![expect(clippy::print_stdout, reason = "a run tells what happened in it")]
+#![allow(clippy::print_stdout, reason = "a run tells what happened in it")]
 
 #[path = "../http/chance.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
