@@ -1,4 +1,5 @@
 //! A user with logins of every kind, and the tasks that check, renew and end them at whatever node or guard chance sends them to.
+//! (Longer than most files: what is remembered of a login and what each call may do to it belong together.)
 
 use std::{
     sync::{

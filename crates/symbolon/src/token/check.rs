@@ -1,4 +1,5 @@
-//! Checking an access token, in this order: proven before or signature and claims, then the view, then time. No store.
+//! Checking an access token, in this order: proven before or signature and claims, then the view, then time. No store, while
+//! memory is fresh.
 //!
 //! Freshness comes before all of it. A node that holds its file alone is always fresh: every ending is applied by the thread that
 //! commits it, before anybody is answered. One that is not fresh asks the store whether anything speaks against the token, by a read
