@@ -22,11 +22,18 @@ const UNKNOWN: ClientAddress = ClientAddress { address: IpAddr::V4(Ipv4Addr::LOC
 
 /// Determines the address once and notes it in the request, for the extractors and the throttle.
 pub(crate) fn note(auth: &Auth, request: &mut Request) {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
-    let client = client(peer, request.headers(), &auth.0.options.trusted_proxies);
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let client = of(auth, peer, request.headers());
+    request.extensions_mut().insert(client);
+}
+
+/// The address of whoever sent a request with these headers. A proxy that nobody named is told of, once.
+pub(crate) fn of(auth: &Auth, peer: Option<IpAddr>, headers: &HeaderMap) -> ClientAddress {
+    let peer = peer.map(|peer| peer.to_canonical());
+    let client = client(peer, headers, &auth.0.options.trusted_proxies);
     let listed = |peer| auth.0.options.trusted_proxies.iter().any(|network| contains(*network, peer));
     if let Some(peer) = peer.filter(|peer| client.shared && !listed(*peer))
-        && FORWARDING.iter().any(|name| request.headers().contains_key(name))
+        && FORWARDING.iter().any(|name| headers.contains_key(name))
         && auth.0.unlisted_proxy.set(peer).is_ok()
     {
         tracing::warn!(
@@ -34,7 +41,7 @@ pub(crate) fn note(auth: &Auth, request: &mut Request) {
             "a private peer sends forwarding headers and is not in server.trusted_proxies: all its clients are throttled as one address"
         );
     }
-    request.extensions_mut().insert(client);
+    client
 }
 
 /// [`note`] as middleware.

@@ -25,7 +25,7 @@ use symbolon_http::{
 };
 use symbolon_token::{SessionCookie, SessionMark, Timestamp};
 
-use crate::{Options, pages, router};
+use crate::{Options, at_once::OwnAccount, pages, router};
 
 /// An engine with its HTTP surface. Cloning is cheap and gives the same one.
 #[derive(Clone)]
@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) cors: Cors,
     /// The issuer's path, under which the router is mounted: empty, or `/auth`.
     pub(crate) base: Arc<str>,
+    pub(crate) own_account: OwnAccount,
     /// A private peer that is no trusted proxy and yet forwards: the first one seen.
     pub(crate) unlisted_proxy: OnceLock<IpAddr>,
 }
@@ -73,9 +74,11 @@ impl Auth {
         let base = issuer
             .parse::<axum::http::Uri>()
             .map(|uri| uri.path().trim_end_matches('/').to_owned())
-            .unwrap_or_default()
-            .into();
-        Ok(Self(Arc::new(Inner { engine, settings, options, cors, base, unlisted_proxy: OnceLock::new() })))
+            .unwrap_or_default();
+        let base: Arc<str> = base.into();
+        let own_account = OwnAccount::new(&base, &cors, settings.cookie.is_secure());
+        let unlisted_proxy = OnceLock::new();
+        Ok(Self(Arc::new(Inner { engine, settings, options, cors, base, own_account, unlisted_proxy })))
     }
 
     /// The engine.

@@ -22,6 +22,7 @@
 
 mod address;
 mod api;
+mod at_once;
 mod auth;
 mod failure;
 mod options;

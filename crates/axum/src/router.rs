@@ -7,7 +7,7 @@ use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request},
     handler::Handler,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, any},
@@ -73,6 +73,9 @@ impl Route {
     }
 }
 
+/// The one path that [`Auth::at_once`] answers too.
+pub(crate) const OWN_ACCOUNT: &str = "/v1/me";
+
 fn v1() -> Vec<Route> {
     use api::{check, grants, me, revocations, sessions, tokens, users};
     let row = |path| Route::new(path, Sharing::ListedByBearer);
@@ -83,7 +86,7 @@ fn v1() -> Vec<Route> {
         row("/v1/sessions/current/confirm").post(sessions::confirm),
         row("/v1/sessions/current/token").post(sessions::exchange),
         row("/v1/sessions/{id}").delete(sessions::end_one),
-        row("/v1/me").get(me::show).post(me::show_by_form).patch(me::change).delete(me::delete),
+        row(OWN_ACCOUNT).get(me::show).post(me::show_by_form).patch(me::change).delete(me::delete),
         row("/v1/me/password").post(me::password),
         row("/v1/me/activity").get(me::activity),
         row("/v1/grants").post(grants::give),
@@ -274,21 +277,27 @@ impl<H: Handler<T, Auth>, T: 'static> Handler<(T,), Auth> for Surrounded<H> {
                 answer = failure::named(answer, id.as_ref(), || auth.engine().new_id());
             }
             let headers = answer.headers_mut();
-            for (name, value) in &permitted {
-                headers.append(name, value.clone());
-            }
-            if sharing == Sharing::ListedByBearer {
-                // What it says depends on who asks. None of it may be kept; this is for what keeps it all the same.
-                headers.append(header::VARY, HeaderValue::from_static("Cookie, Authorization"));
-            }
             if proven {
                 next_nonce(&auth, headers);
             }
             privacy.leave(headers);
-            headers::api(headers, auth.https());
+            surround(auth.https(), sharing, &permitted, headers);
             answer
         })
     }
+}
+
+/// Puts on what every answer of such a route carries. `permitted`: what CORS says of the request; `https`: whether
+/// the issuer is.
+pub(crate) fn surround(https: bool, sharing: Sharing, permitted: &HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in permitted {
+        headers.append(name, value.clone());
+    }
+    if sharing == Sharing::ListedByBearer {
+        // What it says depends on who asks. None of it may be kept; this is for what keeps it all the same.
+        headers.append(header::VARY, HeaderValue::from_static("Cookie, Authorization"));
+    }
+    headers::api(headers, https);
 }
 
 fn asked_with(request: &Request, name: header::HeaderName) -> bool {

@@ -163,6 +163,23 @@ impl<S: Send + Sync> FromRequestParts<S> for SameOrigin {
     }
 }
 
+/// Who asks, where memory alone knows and nothing speaks against it: what [`IdentityOrGrant`] would come to, without waiting.
+///
+/// `None` says nothing: whoever gets it goes the way of the extractors, which find out, and have the words for a refusal.
+pub fn recall(check: &dyn Check, parts: &Parts) -> Option<Identity> {
+    let settings = check.settings();
+    let Presented { credential, session_cookie } = Presented::from_parts(parts, settings).ok()?;
+    match credential {
+        Credential::Bearer(_) => {}
+        Credential::Cookie(_) => {
+            settings.csrf.check(&parts.method, &parts.headers, session_cookie).ok()?;
+        }
+        // A proof counts once, for whoever shows it first.
+        Credential::None | Credential::Dpop(..) => return None,
+    }
+    check.recall(&credential)?.ok()
+}
+
 /// The absence of a login is no error where a login is optional.
 fn optional<T>(found: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     match found {

@@ -59,7 +59,7 @@ pub use credential::{Credential, Presented};
 pub use csrf::Csrf;
 pub use dpop::{DpopRefusal, Nonce, ShownProof};
 pub use error::SettingError;
-pub use extract::{Bearer, Fresh, IdentityOrGrant, SameOrigin, Session};
+pub use extract::{Bearer, Fresh, IdentityOrGrant, SameOrigin, Session, recall};
 pub use identity::{Amr, Identity, SessionKind, Via};
 pub use layer::AuthLayer;
 pub use origin::Origin;

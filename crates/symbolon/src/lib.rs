@@ -9,6 +9,7 @@
 
 pub mod audit;
 mod builder;
+mod cache;
 pub mod client;
 pub mod clock;
 mod error;
@@ -35,6 +36,7 @@ use arc_swap::ArcSwap;
 use symbolon_token::{Timestamp, claims::RESERVED_CLAIMS};
 
 pub use builder::Builder;
+pub use cache::Asked;
 pub use error::{Error, ErrorKind, Result};
 
 use client::Clients;
@@ -247,7 +249,7 @@ impl Symbolon {
         memory.sweep(now);
         let guards = self.guarding().remote.len();
         metrics::gauge!("symbolon_guards").set(f64::from(u32::try_from(guards).unwrap_or(u32::MAX)));
-        memory.tokens.retain(|token| self.still_counts(&memory, token.claims(), token.kid()));
+        memory.tokens.retain(|token| self.still_counts(&memory, token.gist()));
         self.0.revocation.set_terms(terms::Terms::of(&self.store().installation().await?));
         if self.store().shared() {
             self.0.clients.load(self.store()).await?;

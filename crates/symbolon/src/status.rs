@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    Symbolon,
+    Asked, Symbolon,
     error::Result,
     keyring::KeyInfo,
+    memory::Memory,
     revocation::{Barriers, RemoteGuard},
     store::{Census, GuardRow, Installation},
 };
@@ -48,22 +49,36 @@ pub struct Guarding {
     pub barriers: Barriers,
 }
 
-/// How many of each are kept in memory.
+/// How many of each are kept in memory, and how often they were asked for there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cached {
     /// Sessions.
     pub sessions: usize,
+    /// How often a session was.
+    pub sessions_asked: Asked,
     /// Users.
     pub users: usize,
+    /// How often a user was.
+    pub users_asked: Asked,
     /// Access tokens proven before.
     pub tokens: usize,
+    /// How often a token was.
+    pub tokens_asked: Asked,
 }
 
 impl Symbolon {
     /// How much is kept in memory.
     pub fn cached(&self) -> Cached {
         let memory = self.memory();
-        Cached { sessions: memory.sessions.len(), users: memory.users.len(), tokens: memory.tokens.len() }
+        let Memory { sessions, users, tokens, .. } = &*memory;
+        Cached {
+            sessions: sessions.len(),
+            sessions_asked: sessions.asked(),
+            users: users.len(),
+            users_asked: users.asked(),
+            tokens: tokens.len(),
+            tokens_asked: tokens.asked(),
+        }
     }
 
     /// How this process stands in the protocol of revocation.

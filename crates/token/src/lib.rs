@@ -56,5 +56,5 @@ pub use {
     jws::{Compact, Header},
     key::PrivateKeyBytes,
     opaque::{ClientSecret, KnownBrowser, MacKey, RefreshToken, SessionCookie},
-    view::{Ended, Entry, View},
+    view::{Ended, Entry, TokenRef, View},
 };

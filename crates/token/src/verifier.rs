@@ -8,6 +8,7 @@
 //! The verifier owns issuer, audience, type, keys and limits, none of which a token can choose. It refuses to
 //! be built without them (EM-03).
 
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -109,20 +110,26 @@ impl Verifier {
         Ok((claims, kid))
     }
 
-    /// Whether the token is good at `now`: dead from `exp` + leeway on (RFC 7519 §4.1.4, "on or after"), not
-    /// alive before `nbf` or `iat` − leeway.
+    /// Whether the token is good at `now`; see [`Verifier::life`].
     ///
     /// # Errors
     /// `Expired` or `NotYetValid`.
     pub fn in_time(&self, claims: &AccessClaims, now: Timestamp) -> Result<(), TokenError> {
-        if now >= Timestamp::from_secs(claims.exp).plus(self.leeway) {
+        let life = self.life(claims);
+        if now >= life.end {
             return Err(TokenErrorKind::Expired.into());
         }
-        let from = Timestamp::from_secs(claims.nbf.unwrap_or(claims.iat).max(claims.iat));
-        if now < from.minus(self.leeway) {
+        if now < life.start {
             return Err(TokenErrorKind::NotYetValid.into());
         }
         Ok(())
+    }
+
+    /// From when until when the token is good: dead from `exp` + leeway on (RFC 7519 §4.1.4, "on or after"), not alive before `nbf` or
+    /// `iat` − leeway.
+    pub fn life(&self, claims: &AccessClaims) -> Range<Timestamp> {
+        let from = Timestamp::from_secs(claims.nbf.unwrap_or(claims.iat).max(claims.iat));
+        from.minus(self.leeway)..Timestamp::from_secs(claims.exp).plus(self.leeway)
     }
 
     /// The payload and the key that signed it, once form, key, signature and type are right.

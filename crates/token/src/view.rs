@@ -38,6 +38,29 @@ pub enum Ended {
     Changed(Uuid),
 }
 
+/// What an access token says of itself that an ending can speak against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TokenRef {
+    /// The key that signed it.
+    pub kid: Kid,
+    /// Its own id.
+    pub jti: Uuid,
+    /// Its session, when it has one.
+    pub session: Option<Uuid>,
+    /// Whose.
+    pub user: Uuid,
+    /// The user's generation in it.
+    pub generation: u64,
+}
+
+impl TokenRef {
+    /// Of these claims, signed by this key.
+    pub fn of(claims: &AccessClaims, kid: &Kid) -> Self {
+        let AccessClaims { jti, sid, sub, r#gen, .. } = claims;
+        Self { kid: *kid, jti: *jti, session: *sid, user: *sub, generation: *r#gen }
+    }
+}
+
 /// One line of the revocation log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Entry {
@@ -157,15 +180,21 @@ impl View {
 
     /// Whether a token is dead in any way: its key, itself, its session, or its user's generation.
     pub fn ends_token(&self, claims: &AccessClaims, kid: &Kid) -> bool {
-        let ids = [kid.as_bytes(), claims.jti.as_bytes(), claims.sub.as_bytes()];
-        if !self.marks.has_any(ids.into_iter().chain(claims.sid.as_ref().map(Uuid::as_bytes))) {
+        self.ends(&TokenRef::of(claims, kid))
+    }
+
+    /// [`View::ends_token`], of what is known of a token.
+    pub fn ends(&self, token: &TokenRef) -> bool {
+        let TokenRef { kid, jti, session, user, generation } = token;
+        let ids = [kid.as_bytes(), jti.as_bytes(), user.as_bytes()];
+        if !self.marks.has_any(ids.into_iter().chain(session.as_ref().map(Uuid::as_bytes))) {
             return false;
         }
         let inner = self.read();
         inner.keys.contains(kid)
-            || inner.tokens.contains_key(&claims.jti)
-            || claims.sid.is_some_and(|sid| inner.sessions.contains_key(&sid))
-            || inner.user_ended(claims.sub, claims.r#gen)
+            || inner.tokens.contains_key(jti)
+            || session.is_some_and(|session| inner.sessions.contains_key(&session))
+            || inner.user_ended(*user, *generation)
     }
 
     /// Fills a cache with a session that was read live from the store, or refuses (F1).

@@ -95,7 +95,7 @@ fn session_answer<'a>(auth: &Auth, session: &'a CheckedSession, user: &'a Arc<Ca
         user: view::User::from(&***user),
         session_id: Some(session.id()),
         via: "cookie",
-        amr: session.amr().iter().map(|amr| amr.method.clone()).collect(),
+        amr: session.amr().iter().map(|amr| amr.method.to_string()).collect(),
         auth_time: session.auth_time(),
         scope: None,
         audience: Vec::new(),

@@ -15,6 +15,7 @@ use symbolon::{
     audit::{Actor, By},
     clock::serialize_rfc3339,
     store::Object,
+    user::cache::CachedUser,
 };
 use symbolon_http::{BearerForm, Fresh, Identity, IdentityOrGrant, Problem};
 use symbolon_token::Timestamp;
@@ -65,15 +66,19 @@ pub(crate) async fn show_by_form(
 
 async fn answer(auth: &Auth, who: &Identity) -> Result<Response, Failure> {
     let user = auth.engine().user(who.user_id).await.map_err(|error| gone(who, error))?;
-    let me = Me {
+    Ok(Json(me(&user, who)).into_response())
+}
+
+/// What is told of a login.
+pub(crate) fn me<'a>(user: &'a CachedUser, who: &'a Identity) -> impl Serialize + use<'a> {
+    Me {
         user: user.shown(|row| to_raw_value(&view::User::from(row)).unwrap_or_default()),
         via: who.via.as_str(),
         session_id: who.session_id,
-        amr: who.amr.iter().map(|amr| amr.method.as_str()).collect(),
+        amr: who.amr.iter().map(|amr| &*amr.method).collect(),
         auth_time: who.auth_time,
         expires_at: who.expires_at,
-    };
-    Ok(Json(me).into_response())
+    }
 }
 
 /// A user deleted between check and read: the credential is as dead as it will be found the next time.

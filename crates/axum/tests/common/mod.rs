@@ -79,6 +79,7 @@ pub(crate) enum Who {
 }
 
 pub(crate) struct World {
+    pub(crate) auth: Auth,
     pub(crate) engine: Symbolon,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<Hands>,
@@ -124,7 +125,8 @@ impl World {
             Symbolon::open(settings, Arc::clone(&store), master, clock.clone(), randomness).await.unwrap();
         let auth = Auth::new(engine.clone(), options).unwrap();
         let document = Document::read();
-        Self { engine, store, clock, public: auth.router(), local: auth.local_router(), document }
+        let (public, local) = (auth.router(), auth.local_router());
+        Self { auth, engine, store, clock, public, local, document }
     }
 
     /// A user of that name with these roles.
@@ -248,16 +250,35 @@ impl<'w> Ask<'w> {
         self
     }
 
+    /// Whether it is answered before the router is asked.
+    pub(crate) fn is_answered_at_once(&self) -> bool {
+        let mut request = Request::builder().method(&*self.method).uri(&self.path).body(()).unwrap();
+        self.headers.clone_into(request.headers_mut());
+        self.world.auth.at_once(&request.into_parts().0, None).is_some()
+    }
+
+    // Where the same is answered at once, it is answered the same.
     async fn send(self) -> Answer {
         let Self { world, local, method, path, headers, body } = self;
         let mut request =
             Request::builder().method(&*method).uri(&path).body(Body::from(body.clone())).unwrap();
         let media_type = headers.get(header::CONTENT_TYPE).cloned();
         *request.headers_mut() = headers;
+        let (asked, sent) = request.into_parts();
+        let at_once = if local || !body.is_empty() { None } else { world.auth.at_once(&asked, None) };
+        let request = Request::from_parts(asked, sent);
         let router = if local { &world.local } else { &world.public };
         let (parts, answered) = router.clone().oneshot(request).await.unwrap().into_parts();
         let answered = answered.collect().await.unwrap().to_bytes().to_vec();
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body: answered };
+        if let Some(at_once) = at_once {
+            let (parts, body) = at_once.into_parts();
+            let mut at_once =
+                Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.into() };
+            // A listener puts it on, of either.
+            at_once.headers.insert(header::CONTENT_LENGTH, at_once.body.len().into());
+            assert_eq!(format!("{at_once:?}"), format!("{answer:?}"), "at once and by the router");
+        }
         if !local {
             let sent = (media_type.as_ref().and_then(|value| value.to_str().ok()), body.as_slice());
             world.document.holds(&method, &path, sent, &answer);

@@ -59,8 +59,11 @@ impl Serve {
         let socket = socket.context("the admin socket could not be opened")?;
         raise_open_files();
         let router = assemble::router(&auth, issuer.path());
-        let shares = auth.clone();
-        let running = listener.sharing(move |uri, asked| shares.shared(uri, asked)).serve(router);
+        let (shares, answers) = (auth.clone(), auth.clone());
+        let running = listener
+            .sharing(move |uri, asked| shares.shared(uri, asked))
+            .at_once(move |request, peer| answers.at_once(request, peer))
+            .serve(router);
         announce(&issuer, config.dev)?;
         tracing::info!(%address, issuer = issuer.as_str(), "listening");
         tell_how_to_administer(&auth, &self.installation).await;

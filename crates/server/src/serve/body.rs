@@ -105,14 +105,29 @@ impl Drop for Active {
     }
 }
 
+/// What an answer sends.
+pub(super) enum Outgoing {
+    /// All of it, until it is sent.
+    Whole(Option<Bytes>),
+    /// As a handler gives it.
+    Streamed(Body),
+}
+
+impl Outgoing {
+    /// All of it at once.
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
 /// An answer's body. The request counts as in flight until all of it has been handed over.
 pub(super) struct Tracked {
-    body: Body,
+    body: Outgoing,
     _active: Active,
 }
 
 impl Tracked {
-    pub(super) fn new(body: Body, active: Active) -> Self {
+    pub(super) fn new(body: Outgoing, active: Active) -> Self {
         Self { body, _active: active }
     }
 }
@@ -125,14 +140,23 @@ impl hyper::body::Body for Tracked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        match &mut self.body {
+            Outgoing::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Outgoing::Streamed(body) => Pin::new(body).poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.body {
+            Outgoing::Whole(bytes) => bytes.is_none(),
+            Outgoing::Streamed(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.body {
+            Outgoing::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Outgoing::Streamed(body) => body.size_hint(),
+        }
     }
 }

@@ -87,13 +87,18 @@ async fn drive(mut http: Pin<&mut impl Http>, connection: &Connection) -> End {
     let mut stopping = pin!(phase.wait_for(|phase| *phase != Phase::Serving));
     let mut cut_off = pin!(again.wait_for(|phase| *phase == Phase::Closed));
     let mut draining: Option<Instant> = None;
-    let mut told = false;
+    let (mut asked, mut told) = (false, false);
     let mut timer = pin!(sleep_until(state.deadline(limits, None).at));
     poll_fn(move |cx| {
         loop {
-            if draining.is_none() && stopping.as_mut().poll(cx).is_ready() {
+            // Asked once, it wakes this task when it has an answer; asked every time, it would cost every request.
+            if draining.is_none()
+                && (!asked || connection.server.is_stopping())
+                && stopping.as_mut().poll(cx).is_ready()
+            {
                 draining = Some(now());
             }
+            asked = true;
             if let Poll::Ready(result) = http.as_mut().poll(cx) {
                 if let Err(error) = result {
                     record::unparsable(connection.peer, error.as_ref());

@@ -1,10 +1,30 @@
 //! Request ids: 16 hexadecimal digits, unique within a process and hardly ever alike between two. They say nothing about
 //! how many requests there were, and no client can choose one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    ops::Deref,
+    sync::atomic::{AtomicU64, Ordering},
 };
+
+/// The id of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Id([u8; 16]);
+
+impl Deref for Id {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // Hexadecimal digits always are text.
+        str::from_utf8(&self.0).unwrap_or("0")
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
 
 /// Hands out ids.
 #[derive(Debug)]
@@ -27,7 +47,7 @@ impl RequestIds {
     }
 
     /// The next id.
-    pub(super) fn next(&self) -> Arc<str> {
+    pub(super) fn next(&self) -> Id {
         // An odd factor makes a permutation of all 64-bit numbers: no id comes twice, and neighbours look unlike.
         let mut number = self.next.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut digits = [0; 16];
@@ -38,7 +58,7 @@ impl RequestIds {
             };
             number >>= 4;
         }
-        str::from_utf8(&digits).unwrap_or("0").into()
+        Id(digits)
     }
 }
 

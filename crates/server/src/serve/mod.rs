@@ -32,7 +32,9 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use axum::Router;
-use http::{HeaderMap, Uri};
+use axum::body::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -64,6 +66,7 @@ struct Server {
     /// Where plain HTTP on a TLS port is sent.
     origin: Option<String>,
     sharing: Option<Sharing>,
+    at_once: Option<AtOnce>,
     phase: watch::Receiver<Phase>,
     /// Connections cut off in the middle of a request, because the time to stop was up.
     cut_off: AtomicUsize,
@@ -71,7 +74,9 @@ struct Server {
 
 impl Server {
     fn is_stopping(&self) -> bool {
-        *self.phase.borrow() != Phase::Serving
+        // This receiver is never told what it has seen: a change is the end of serving. A look at a number, where a look at the phase
+        // itself is a lock.
+        self.phase.has_changed().unwrap_or_else(|_| *self.phase.borrow() != Phase::Serving)
     }
 }
 
@@ -83,6 +88,9 @@ impl fmt::Debug for Server {
 
 /// The fields by which a page of another origin may read the listener's own answers.
 type Sharing = Arc<dyn Fn(&Uri, &HeaderMap) -> HeaderMap + Send + Sync>;
+
+/// What answers before the router is asked, where nothing need be waited for.
+type AtOnce = Arc<dyn Fn(&Parts, Option<SocketAddr>) -> Option<Response<Bytes>> + Send + Sync>;
 
 /// What the listener is doing; connections follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +110,7 @@ pub struct Listener {
     tls: Option<Arc<Tls>>,
     origin: Option<String>,
     sharing: Option<Sharing>,
+    at_once: Option<AtOnce>,
 }
 
 impl fmt::Debug for Listener {
@@ -145,7 +154,7 @@ impl Listener {
             io::Result::Ok((socket, address))
         };
         let (socket, bound) = bind().map_err(|source| BindError { address, source })?;
-        Ok(Self { socket, address: bound, limits, tls: None, origin: None, sharing: None })
+        Ok(Self { socket, address: bound, limits, tls: None, origin: None, sharing: None, at_once: None })
     }
 
     /// The address with the port that was taken.
@@ -168,9 +177,19 @@ impl Listener {
         Self { sharing: Some(Arc::new(rule)), ..self }
     }
 
+    /// What may answer in the router's place, before it is asked (`Auth::at_once`). It gets requests without a body that passed every
+    /// limit, and the path of what it answers is its route.
+    #[must_use]
+    pub fn at_once(
+        self,
+        answer: impl Fn(&Parts, Option<SocketAddr>) -> Option<Response<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { at_once: Some(Arc::new(answer)), ..self }
+    }
+
     /// Serves the router from now on, on tasks of its own.
     pub fn serve(self, router: Router) -> Running {
-        let Self { socket, address, limits, tls, origin, sharing } = self;
+        let Self { socket, address, limits, tls, origin, sharing, at_once } = self;
         let (phase, watched) = watch::channel(Phase::Serving);
         let server = Arc::new(Server {
             // Only metrics ask for the route, and a layer is paid for by every request.
@@ -181,6 +200,7 @@ impl Listener {
             tls,
             origin,
             sharing,
+            at_once,
             phase: watched,
             cut_off: AtomicUsize::new(0),
         });
@@ -197,6 +217,8 @@ fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
+        // Answers are short: head and body copied into one buffer go out sooner than two of them side by side.
+        .writev(false)
         .max_buf_size((limits.header_bytes + 1024).max(8 * 1024))
         .max_headers(limits.header_fields + 1);
     http.http2()

@@ -3,19 +3,19 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use http::{Method, StatusCode, Uri};
 use tokio::time::Instant;
 
 use super::clock::now;
+use super::id::Id;
 use crate::{logs, telemetry};
 
 /// What the line will say. Dropped unfinished, it says that the client left before the answer.
 pub(super) struct Record {
     method: Method,
     path: Option<String>,
-    id: Arc<str>,
+    id: Id,
     peer: Option<SocketAddr>,
     started: Instant,
     finished: bool,
@@ -25,7 +25,7 @@ impl Record {
     pub(super) fn new(
         method: &Method,
         uri: &Uri,
-        id: Arc<str>,
+        id: Id,
         peer: Option<SocketAddr>,
         started: Instant,
     ) -> Self {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -21,62 +21,124 @@ use tokio::time::timeout;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::Server;
 use super::answer::{self, Form, REQUEST_ID, Refusal};
 use super::authority;
-use super::body::{Active, Limited, Tracked, Verdict};
+use super::body::{Active, Limited, Outgoing, Tracked, Verdict};
 use super::connection::Connection;
+use super::id::Id;
 use super::limits::Limits;
 use super::record::Record;
 use crate::{logs, telemetry};
 
-/// Answers one request of the connection.
-pub(super) async fn handle(
-    connection: Arc<Connection>,
-    request: Request<Incoming>,
-) -> Result<Response<Tracked>, Infallible> {
-    let started = connection.state.begin();
-    let active = Active(Arc::clone(&connection));
-    let server = &connection.server;
-    let id = server.ids.next();
-    let (mut parts, body) = request.into_parts();
-    let mut record = Record::new(&parts.method, &parts.uri, Arc::clone(&id), connection.peer, started);
-    let http2 = parts.version == Version::HTTP_2;
-    let shared = shared(&connection, &parts);
-
-    let (mut response, route) = match check(&parts, &body, &server.limits) {
-        Some(refusal) => (with(shared, refusal.answer(Form::of(&parts.uri), &id)), None),
-        None => {
-            // Handlers may name the request in their own events, by the extension; what a client sent under this name is gone.
-            parts.headers.remove(REQUEST_ID);
-            parts.extensions.insert(RequestId(Arc::clone(&id)));
-            if let Some(peer) = connection.peer {
-                parts.extensions.insert(ConnectInfo(peer));
-            }
-            let route = Route::default();
-            if telemetry::is_on() {
-                parts.extensions.insert(route.clone());
-            }
-            let form = Form::of(&parts.uri);
-            let (body, verdict) = limited(&parts.headers, body, &server.limits);
-            let response = run(&connection, Request::from_parts(parts, body), &record).await;
-            let response = match (response, verdict.and_then(|verdict| verdict.get())) {
-                // What the handler made of a body it could not read does not matter.
-                (_, Some(refusal)) => with(shared, refusal.answer(form, &id)),
-                (Ok(response), None) => response,
-                (Err(Failure::Panic), None) => with(shared, answer::internal(form, &id)),
-                (Err(Failure::Time), None) => with(shared, Refusal::HandlerTimeout.answer(form, &id)),
-            };
-            (response, route.0.get().cloned())
-        }
-    };
-
-    record.finish(response.status(), route.as_ref().map(MatchedPath::as_str));
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, answer::id_value(&id));
-    if !http2 && server.is_stopping() {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+/// Answers one request of the connection. What memory has the answer to is answered on the spot.
+pub(super) fn handle(connection: Arc<Connection>, request: Request<Incoming>) -> Answering {
+    let (parts, body) = request.into_parts();
+    let exchange = Exchange::begin(connection, &parts);
+    if let Some(refusal) = check(&parts, &body, &exchange.server().limits) {
+        return Answering::Now(Some(exchange.refuse(refusal, &parts)));
     }
-    Ok(response.map(|body| Tracked::new(body, active)))
+    if body.is_end_stream()
+        && let Some(at_once) = &exchange.server().at_once
+    {
+        match catch(|| at_once(&parts, exchange.connection.peer)) {
+            Ok(None) => {}
+            Ok(Some(answer)) => {
+                let route = parts.uri.path();
+                return Answering::Now(Some(exchange.finish(answer.map(Outgoing::whole), Some(route))));
+            }
+            Err(_) => {
+                exchange.record.panicked(&logs::last_panic().unwrap_or_default());
+                let answer = answer::internal(Form::of(&parts.uri), &exchange.id);
+                return Answering::Now(Some(exchange.finish(answer.map(Outgoing::Streamed), None)));
+            }
+        }
+    }
+    Answering::Later(Box::pin(exchange.route(parts, body)))
+}
+
+/// What [`handle`] comes to.
+pub(super) enum Answering {
+    /// It is there.
+    Now(Option<Response<Tracked>>),
+    /// Through the router. On the heap: hyper moves what it waits for, and most need not be waited for.
+    Later(Pin<Box<dyn Future<Output = Response<Tracked>> + Send>>),
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Tracked>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Now(answer) => answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer))),
+            Self::Later(answering) => answering.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
+
+/// One request from its head to its answer.
+struct Exchange {
+    connection: Arc<Connection>,
+    active: Active,
+    id: Id,
+    record: Record,
+    http2: bool,
+}
+
+impl Exchange {
+    fn begin(connection: Arc<Connection>, parts: &Parts) -> Self {
+        let started = connection.state.begin();
+        let active = Active(Arc::clone(&connection));
+        let id = connection.server.ids.next();
+        let record = Record::new(&parts.method, &parts.uri, id, connection.peer, started);
+        Self { connection, active, id, record, http2: parts.version == Version::HTTP_2 }
+    }
+
+    fn server(&self) -> &Server {
+        &self.connection.server
+    }
+
+    fn refuse(self, refusal: Refusal, parts: &Parts) -> Response<Tracked> {
+        let answer = with(shared(&self.connection, parts), refusal.answer(Form::of(&parts.uri), &self.id));
+        self.finish(answer.map(Outgoing::Streamed), None)
+    }
+
+    /// Asks the router.
+    async fn route(self, mut parts: Parts, body: Incoming) -> Response<Tracked> {
+        let (connection, id) = (&self.connection, &self.id);
+        let shared = shared(connection, &parts);
+        // Handlers may name the request in their own events, by the extension; what a client sent under this name is gone.
+        parts.headers.remove(REQUEST_ID);
+        parts.extensions.insert(RequestId(Arc::from(&**id)));
+        if let Some(peer) = connection.peer {
+            parts.extensions.insert(ConnectInfo(peer));
+        }
+        let route = Route::default();
+        if telemetry::is_on() {
+            parts.extensions.insert(route.clone());
+        }
+        let form = Form::of(&parts.uri);
+        let (body, verdict) = limited(&parts.headers, body, &connection.server.limits);
+        let response = run(connection, Request::from_parts(parts, body), &self.record).await;
+        let response = match (response, verdict.and_then(|verdict| verdict.get())) {
+            // What the handler made of a body it could not read does not matter.
+            (_, Some(refusal)) => with(shared, refusal.answer(form, id)),
+            (Ok(response), None) => response,
+            (Err(Failure::Panic), None) => with(shared, answer::internal(form, id)),
+            (Err(Failure::Time), None) => with(shared, Refusal::HandlerTimeout.answer(form, id)),
+        };
+        self.finish(response.map(Outgoing::Streamed), route.0.get().map(MatchedPath::as_str))
+    }
+
+    fn finish(mut self, mut response: Response<Outgoing>, route: Option<&str>) -> Response<Tracked> {
+        self.record.finish(response.status(), route);
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, answer::id_value(&self.id));
+        if !self.http2 && self.server().is_stopping() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.map(|body| Tracked::new(body, self.active))
+    }
 }
 
 /// The fields that let a page of another origin read what the listener itself answers.

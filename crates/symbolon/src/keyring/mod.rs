@@ -13,6 +13,7 @@ pub mod rotate;
 pub mod seal;
 
 use std::{
+    ops::Range,
     path::PathBuf,
     sync::{
         Arc,
@@ -342,12 +343,11 @@ impl Keyring {
         loaded.keys.iter().any(|key| key.row.kid == *kid && !key.signing.algorithm().symmetric())
     }
 
-    pub(crate) fn in_time(&self, claims: &AccessClaims, now: Timestamp) -> bool {
-        self.loaded
-            .load()
-            .verifiers
-            .as_ref()
-            .is_some_and(|verifiers| verifiers.own.in_time(claims, now).is_ok())
+    /// From when until when a token with these claims may count.
+    pub(crate) fn life(&self, claims: &AccessClaims) -> Range<Timestamp> {
+        let loaded = self.loaded.load();
+        let never = Timestamp::default()..Timestamp::default();
+        loaded.verifiers.as_ref().map_or(never, |verifiers| verifiers.own.life(claims))
     }
 
     /// Public keys that verify now or will: never symmetric ones, never those past their time.

@@ -3,30 +3,30 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
 };
 
-use quick_cache::{OptionsBuilder, UnitWeighter, sync::Cache};
 use symbolon_token::{Amr, Timestamp};
 use uuid::Uuid;
 
-use crate::store::SessionRow;
+use crate::{
+    cache::{Asked, Cache},
+    store::SessionRow,
+};
 
-/// A live session as it was read from the store, with its activity since. A million of them are kept: what follows from something else is
-/// not in it, its id least of all, which is the key.
+/// A live session as it was read from the store, with its activity since. A million of them are kept, each in two lines of memory: what
+/// follows from something else is not in it, its id least of all, which is the key.
+#[derive(Clone)]
 pub(crate) struct CachedSession {
     pub(crate) user: Uuid,
     pub(crate) generation: u64,
     pub(crate) secret_hash: [u8; 32],
     pub(crate) auth_time: Timestamp,
     pub(crate) expires_at: Timestamp,
-    last_seen: AtomicI64,
-    idle_expires_at: AtomicI64,
-    /// What was proven, where that is more than a password at `auth_time`.
-    proven: Option<Box<Arc<[Amr]>>>,
+    last_seen: Timestamp,
+    pub(crate) idle_expires_at: Timestamp,
+    /// What was proven, where that is more than a password at `auth_time`. A pointer to one: half as long.
+    proven: Option<Arc<Arc<[Amr]>>>,
     /// The installation's epoch of the MAC that its cookie was found genuine by.
     pub(crate) epoch: u32,
 }
@@ -38,17 +38,19 @@ impl CachedSession {
     pub(crate) fn of(row: &SessionRow, secret_hash: [u8; 32], epoch: u32) -> Self {
         let alone =
             matches!(&*row.amr, [only] if only.method == PASSWORD && only.at == row.auth_time.as_millis());
-        let amr =
-            row.amr.iter().map(|amr| Amr { method: amr.method.clone(), at: Timestamp::from_millis(amr.at) });
+        let amr = row
+            .amr
+            .iter()
+            .map(|amr| Amr { method: amr.method.clone().into(), at: Timestamp::from_millis(amr.at) });
         Self {
             user: row.user,
             generation: row.generation,
             secret_hash,
             auth_time: row.auth_time,
             expires_at: row.expires_at,
-            last_seen: AtomicI64::new(row.last_seen.as_millis()),
-            idle_expires_at: AtomicI64::new(row.idle_expires_at.as_millis()),
-            proven: (!alone).then(|| Box::new(amr.collect())),
+            last_seen: row.last_seen,
+            idle_expires_at: row.idle_expires_at,
+            proven: (!alone).then(|| Arc::new(amr.collect())),
             epoch,
         }
     }
@@ -60,22 +62,9 @@ impl CachedSession {
         }
     }
 
-    pub(crate) fn idle_expires_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.idle_expires_at.load(Ordering::Relaxed))
-    }
-
-    /// Notes activity at `now`; `true` once a `pause`, to whoever must see that it is written.
-    pub(crate) fn seen(&self, now: Timestamp, pause_ms: i64, idle_expires_at: Timestamp) -> bool {
-        let last = self.last_seen.load(Ordering::Relaxed);
-        let due = now.as_millis().saturating_sub(last) >= pause_ms
-            && self
-                .last_seen
-                .compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        if due {
-            self.idle_expires_at.store(idle_expires_at.min(self.expires_at).as_millis(), Ordering::Relaxed);
-        }
-        due
+    /// Whether activity at `now` is to be noted: once a `pause`.
+    pub(crate) fn due(&self, now: Timestamp, pause_ms: i64) -> bool {
+        now.as_millis().saturating_sub(self.last_seen.as_millis()) >= pause_ms
     }
 }
 
@@ -96,35 +85,41 @@ impl Hasher for Tail {
     }
 }
 
-pub(crate) struct SessionCache(Cache<Uuid, Arc<CachedSession>, UnitWeighter, BuildHasherDefault<Tail>>);
+pub(crate) struct SessionCache(Cache<Uuid, CachedSession, BuildHasherDefault<Tail>>);
 
 impl SessionCache {
     pub(crate) fn new(capacity: usize) -> Self {
-        let weight = u64::try_from(capacity).unwrap_or(u64::MAX);
-        // Room is taken as it is needed: an idle server stays small. Not even two threads shall often meet at one lock. Of a session that
-        // was pushed out its hash is remembered, which says at its return that it belongs to the kept ones: of some, not of half as many
-        // as are kept, for each takes as much as a third of a session.
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(2048.min(capacity))
-            .weight_capacity(weight)
-            .shards(64)
-            .ghost_allocation(0.1)
-            .build();
-        // Every one of them is given.
-        let options = options.unwrap_or_else(|_| unreachable!("a cache without its options"));
-        Self(Cache::with_options(options, UnitWeighter, BuildHasherDefault::default(), Default::default()))
+        Self(Cache::new(u64::try_from(capacity).unwrap_or(u64::MAX), 1))
     }
 
-    pub(crate) fn get(&self, id: Uuid) -> Option<Arc<CachedSession>> {
+    pub(crate) fn get(&self, id: Uuid) -> Option<CachedSession> {
         self.0.get(&id)
     }
 
-    pub(crate) fn insert(&self, id: Uuid, session: Arc<CachedSession>) {
-        self.0.insert(id, session);
+    /// Notes activity; `false` where somebody else has just done so.
+    pub(crate) fn seen(&self, id: Uuid, now: Timestamp, pause_ms: i64, idle_expires_at: Timestamp) -> bool {
+        let seen = self.0.change(&id, |session| {
+            let due = session.due(now, pause_ms);
+            if due {
+                session.last_seen = now;
+                session.idle_expires_at = idle_expires_at.min(session.expires_at);
+            }
+            due
+        });
+        // Of what is not kept nobody else knows.
+        seen.unwrap_or(true)
+    }
+
+    pub(crate) fn insert(&self, id: Uuid, session: CachedSession) {
+        self.0.insert(id, session, 1);
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        self.0.asked()
     }
 
     pub(crate) fn remove(&self, id: Uuid) {
@@ -133,7 +128,7 @@ impl SessionCache {
 
     /// Removes sessions of these users up to these generations.
     pub(crate) fn remove_users(&self, ended: &HashMap<Uuid, u64>) {
-        self.0.retain(|_, session| {
+        self.0.retain(|session| {
             ended.get(&session.user).is_none_or(|generation| session.generation > *generation)
         });
     }
@@ -150,9 +145,9 @@ mod tests {
         Uuid::from_u64_pair(number << 16 | 0x7000, tail | 1 << 63)
     }
 
-    fn session(number: u64) -> Arc<CachedSession> {
+    fn session(number: u64) -> CachedSession {
         let row = session_row(id(number), id(number + 1), Timestamp::from_secs(1_700_000_000));
-        Arc::new(CachedSession::of(&row, [7; 32], 1))
+        CachedSession::of(&row, [7; 32], 1)
     }
 
     /// The bound of the design: 200 bytes for each of a million, all told. Counted is what is asked of the allocator; what that adds of its
@@ -219,7 +214,7 @@ mod tests {
         let row = session_row(id(1), id(2), at);
         let told = |row: &SessionRow| {
             let amr = CachedSession::of(row, [7; 32], 1).amr();
-            amr.iter().map(|amr| (amr.method.clone(), amr.at.as_millis())).collect::<Vec<_>>()
+            amr.iter().map(|amr| (amr.method.to_string(), amr.at.as_millis())).collect::<Vec<_>>()
         };
         let amr = |method: &str, at| crate::store::Amr { method: method.into(), at };
         let (now, before) = (at.as_millis(), at.as_millis() - 1);

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Clone)]
 pub struct CheckedSession {
     id: Uuid,
-    session: Arc<CachedSession>,
+    session: CachedSession,
 }
 
 impl CheckedSession {
@@ -58,7 +58,7 @@ impl CheckedSession {
 
     /// Idle end, as of now.
     pub fn idle_expires_at(&self) -> Timestamp {
-        self.session.idle_expires_at()
+        self.session.idle_expires_at
     }
 
     /// Absolute end.
@@ -87,7 +87,7 @@ impl Symbolon {
         if memory.view.session_ended(id) {
             return Recalled::Known(Err(Error::no_session()));
         }
-        let Some(session) = memory.sessions.get(id) else { return Recalled::Unknown };
+        let Some(mut session) = memory.sessions.get(id) else { return Recalled::Unknown };
         if session.epoch != self.0.keyring.epoch() {
             // Its MAC was checked in another time, and none of then counts: the arithmetic decides.
             return Recalled::Unknown;
@@ -107,11 +107,11 @@ impl Symbolon {
             memory.sessions.remove(id);
             return Recalled::Known(Err(Error::no_session()));
         }
-        if now >= session.idle_expires_at() {
+        if now >= session.idle_expires_at {
             // The row may know of later activity than this memory: an idle end is read again before it is believed.
             return Recalled::Unknown;
         }
-        self.touch(id, &session, now);
+        self.touch(&memory, id, &mut session, now);
         Recalled::Known(Ok(CheckedSession { id, session }))
     }
 
@@ -153,16 +153,16 @@ impl Symbolon {
             }
             return Err(Error::no_session());
         };
-        let session = Arc::new(CachedSession::of(&row.session, hash, masters.epoch()));
+        let mut session = CachedSession::of(&row.session, hash, masters.epoch());
         if fresh {
-            let keep = || memory.sessions.insert(id, Arc::clone(&session));
+            let keep = || memory.sessions.insert(id, session.clone());
             memory.view.insert_unless_ended(noted, id, session.user, session.generation, keep);
         }
         // Not kept: something about it happened meanwhile. What the view holds decides; if it says nothing, the read was live.
         if memory.view.session_ended(id) || memory.view.user_ended(session.user, session.generation) {
             return Err(Error::no_session());
         }
-        self.touch(id, &session, self.now());
+        self.touch(&memory, id, &mut session, self.now());
         Ok(CheckedSession { id, session })
     }
 }

@@ -27,7 +27,7 @@ async fn filled(sessions: usize) -> (Symbolon, Vec<SessionCookie>) {
             let cookie = SessionCookie::mint(id, crate::clock::random(engine.randomness()), key);
             let row = session_row(id, user, now);
             let session = CachedSession::of(&row, cookie.hash(), masters.epoch());
-            engine.memory().sessions.insert(id, std::sync::Arc::new(session));
+            engine.memory().sessions.insert(id, session);
             cookie
         })
         .collect();

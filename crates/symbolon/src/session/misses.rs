@@ -1,6 +1,7 @@
 //! Limits store look-ups that find nothing: once-real cookies of the dead, a hundred a minute and address, then 401 unasked.
 
 use std::{
+    hash::RandomState,
     net::IpAddr,
     sync::{
         Arc,
@@ -8,12 +9,11 @@ use std::{
     },
 };
 
-use quick_cache::sync::Cache;
 use symbolon_token::Timestamp;
 
-use crate::limits::ThrottleSettings;
+use crate::{cache::Cache, limits::ThrottleSettings};
 
-const ADDRESSES: usize = 10_000;
+const ADDRESSES: u64 = 10_000;
 const COUNT_BITS: u32 = 24;
 
 /// Per address: the minute, and how many in it.
@@ -21,14 +21,14 @@ pub(crate) struct Misses {
     most: u64,
     /// The same for an address that may be a proxy's, and so speak for many.
     shared: u64,
-    by_address: Cache<IpAddr, Arc<AtomicU64>>,
+    by_address: Cache<IpAddr, Arc<AtomicU64>, RandomState>,
 }
 
 impl Misses {
     pub(crate) fn new(rules: &ThrottleSettings) -> Self {
         let most = u64::from(rules.misses_per_minute);
         let shared = most.saturating_mul(u64::from(rules.shared_factor));
-        Self { most, shared, by_address: Cache::new(ADDRESSES) }
+        Self { most, shared, by_address: Cache::new(ADDRESSES, 1) }
     }
 
     /// Whether the address has used up its minute.
@@ -45,7 +45,7 @@ impl Misses {
         let address = bucket(address);
         let cell = self.by_address.get(&address).unwrap_or_else(|| {
             let cell = Arc::new(AtomicU64::new(minute(now) << COUNT_BITS));
-            self.by_address.insert(address, Arc::clone(&cell));
+            self.by_address.insert(address, Arc::clone(&cell), 1);
             cell
         });
         let first = (minute(now) << COUNT_BITS) + 1;

@@ -10,7 +10,7 @@ use symbolon_token::Timestamp;
 use uuid::Uuid;
 
 use super::cache::CachedSession;
-use crate::{Symbolon, error::Result, store::Touch};
+use crate::{Symbolon, error::Result, memory::Memory, store::Touch};
 
 /// Milliseconds between two writes of one session's activity.
 const PAUSE_MS: i64 = 60_000;
@@ -43,10 +43,14 @@ impl Touches {
 }
 
 impl Symbolon {
-    pub(super) fn touch(&self, id: Uuid, session: &CachedSession, now: Timestamp) {
-        let idle_expires_at = now.plus(self.settings().session.idle).min(session.expires_at);
-        if session.seen(now, PAUSE_MS, idle_expires_at) {
-            self.0.touches.add(Touch { session: id, seen: now, idle_expires_at });
+    /// Notes activity of a session that `memory` may keep, and which this is a copy of.
+    pub(super) fn touch(&self, memory: &Memory, id: Uuid, session: &mut CachedSession, now: Timestamp) {
+        if !session.due(now, PAUSE_MS) {
+            return;
+        }
+        session.idle_expires_at = now.plus(self.settings().session.idle).min(session.expires_at);
+        if memory.sessions.seen(id, now, PAUSE_MS, session.idle_expires_at) {
+            self.0.touches.add(Touch { session: id, seen: now, idle_expires_at: session.idle_expires_at });
         }
     }
 

@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 pub use requests::*;
 pub use rows::*;
+pub use symbolon_token::TokenRef;
 
 /// What goes wrong with a store. Never shown to a client.
 #[derive(Debug, thiserror::Error)]

@@ -180,21 +180,6 @@ pub struct Done {
     pub ended: Option<SessionRow>,
 }
 
-/// What an access token says of itself that rows can speak against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenRef {
-    /// The key that signed it.
-    pub kid: Kid,
-    /// Its own id.
-    pub jti: Uuid,
-    /// Its session, when it has one.
-    pub session: Option<Uuid>,
-    /// Whose.
-    pub user: Uuid,
-    /// The user's generation in it.
-    pub generation: u64,
-}
-
 /// A guard's row as its process writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuardLease {

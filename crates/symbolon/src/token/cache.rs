@@ -5,37 +5,53 @@
 //! signature; a text that differs by a bit is another token. Tokens under symmetric keys are not kept, their proof costs as little.
 //! A removed key empties it, a dead token leaves when it is shown or swept; neither is needed for a refusal.
 
-use std::{hash::BuildHasherDefault, mem::size_of, sync::Arc};
+use std::{hash::BuildHasherDefault, mem::size_of, ops::Range, sync::Arc};
 
 use aws_lc_rs::digest;
-use quick_cache::{Weighter, sync::Cache};
 use serde_json::Value;
-use symbolon_token::{AccessClaims, Amr, Kid, Timestamp};
+use symbolon_token::{AccessClaims, Amr, Kid, Timestamp, TokenRef};
 
-use crate::session::cache::Tail;
+use crate::{
+    cache::{Asked, Cache},
+    session::cache::Tail,
+};
 
 /// An access token that counted when it was checked. Cloning is cheap.
 #[derive(Clone)]
 pub struct CheckedToken(Arc<Proven>);
 
+// What every check asks lies in front, in one or two lines of memory of several that most of the time are nowhere near.
+#[repr(C)]
 struct Proven {
-    claims: AccessClaims,
-    kid: Kid,
+    gist: Gist,
     amr: Arc<[Amr]>,
     scope: Option<Arc<str>>,
     client_id: Arc<str>,
+    claims: AccessClaims,
+}
+
+/// What a check asks of a token that was proven.
+#[derive(Clone)]
+pub(crate) struct Gist {
+    pub(super) token: TokenRef,
+    /// From when until when it may count.
+    pub(super) life: Range<Timestamp>,
 }
 
 impl CheckedToken {
-    pub(super) fn new(claims: AccessClaims, kid: Kid) -> Self {
+    pub(super) fn new(gist: Gist, claims: AccessClaims) -> Self {
         let at = Timestamp::from_secs(claims.auth_time);
         Self(Arc::new(Proven {
-            amr: claims.amr.iter().map(|method| Amr { method: method.clone(), at }).collect(),
+            gist,
+            amr: claims.amr.iter().map(|method| Amr { method: method.clone().into(), at }).collect(),
             scope: claims.scope.as_deref().map(Arc::from),
             client_id: claims.client_id.as_str().into(),
             claims,
-            kid,
         }))
+    }
+
+    pub(crate) fn gist(&self) -> &Gist {
+        &self.0.gist
     }
 
     /// What it says.
@@ -45,7 +61,7 @@ impl CheckedToken {
 
     /// The key that signed it.
     pub fn kid(&self) -> &Kid {
-        &self.0.kid
+        &self.0.gist.token.kid
     }
 
     /// How the user proved who they are; all of it at `auth_time`.
@@ -112,30 +128,15 @@ impl Seen {
     }
 }
 
-#[derive(Clone)]
-struct Bytes;
+pub(crate) struct TokenCache(Cache<Seen, CheckedToken, BuildHasherDefault<Tail>>);
 
-impl Weighter<Seen, CheckedToken> for Bytes {
-    fn weight(&self, _: &Seen, token: &CheckedToken) -> u64 {
-        token.weight() as u64
-    }
-}
-
-pub(crate) struct TokenCache(Cache<Seen, CheckedToken, Bytes, BuildHasherDefault<Tail>>);
+/// About what a token of the usual size takes, bytes.
+const USUAL: u64 = 768;
 
 impl TokenCache {
     /// Room for `bytes`; none for 0.
     pub(crate) fn new(bytes: usize) -> Self {
-        // About a token of the usual size; room is taken as it is needed.
-        const USUAL: usize = 768;
-        let cache = Cache::with(
-            (bytes / USUAL).min(1024),
-            bytes as u64,
-            Bytes,
-            BuildHasherDefault::default(),
-            Default::default(),
-        );
-        Self(cache)
+        Self(Cache::new(u64::try_from(bytes).unwrap_or(u64::MAX), USUAL))
     }
 
     pub(super) fn get(&self, seen: &Seen) -> Option<CheckedToken> {
@@ -143,7 +144,8 @@ impl TokenCache {
     }
 
     pub(super) fn insert(&self, seen: Seen, token: CheckedToken) {
-        self.0.insert(seen, token);
+        let weight = u32::try_from(token.weight()).unwrap_or(u32::MAX);
+        self.0.insert(seen, token, weight);
     }
 
     pub(super) fn remove(&self, seen: &Seen) {
@@ -157,11 +159,15 @@ impl TokenCache {
 
     /// Keeps only what still counts.
     pub(crate) fn retain(&self, counts: impl Fn(&CheckedToken) -> bool) {
-        self.0.retain(|_, token| counts(token));
+        self.0.retain(counts);
     }
 
     /// How many tokens are kept.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        self.0.asked()
     }
 }

@@ -7,7 +7,7 @@
 
 use symbolon_token::{AccessClaims, Kid};
 
-use super::cache::{CheckedToken, Seen};
+use super::cache::{CheckedToken, Gist, Seen};
 use crate::{
     Symbolon,
     error::{Error, ErrorKind, Result},
@@ -42,7 +42,7 @@ impl Symbolon {
         let tokens = &memory.tokens;
         let seen = Seen::of(token);
         if let Some(known) = tokens.get(&seen) {
-            if self.still_counts(&memory, known.claims(), known.kid()) {
+            if self.still_counts(&memory, known.gist()) {
                 return Ok(known);
             }
             tokens.remove(&seen);
@@ -53,10 +53,10 @@ impl Symbolon {
             let elsewhere = self.store().shared() && self.0.keyring.misses_key_of(token, now);
             return Err(if elsewhere { undecided() } else { Error::invalid_token() });
         };
-        if !self.still_counts(&memory, &claims, &kid) {
+        let checked = self.checked(claims, kid);
+        if !self.still_counts(&memory, checked.gist()) {
             return Err(Error::invalid_token());
         }
-        let checked = CheckedToken::new(claims, kid);
         if self.0.keyring.is_asymmetric(&kid) {
             tokens.insert(seen, checked.clone());
         }
@@ -73,7 +73,7 @@ impl Symbolon {
         if !self.counts(&claims, &kid).await? {
             return Err(Error::invalid_token());
         }
-        Ok(CheckedToken::new(claims, kid))
+        Ok(self.checked(claims, kid))
     }
 
     /// What an access token of ours says, whomever it is for, if it counts by what the store says now.
@@ -93,27 +93,29 @@ impl Symbolon {
     pub(crate) async fn counts(&self, claims: &AccessClaims, kid: &Kid) -> Result<bool> {
         let memory = self.memory();
         if memory.fresh(&*self.0.clock) {
-            return Ok(self.still_counts(&memory, claims, kid));
+            return Ok(self.still_counts(&memory, &self.gist(claims, kid)));
         }
         self.stands(claims, kid).await
     }
 
     /// Whether a proven token counts, by a read of the store that begins now.
     async fn stands(&self, claims: &AccessClaims, kid: &Kid) -> Result<bool> {
-        let token = TokenRef {
-            kid: *kid,
-            jti: claims.jti,
-            session: claims.sid,
-            user: claims.sub,
-            generation: claims.r#gen,
-        };
-        Ok(self.store().stands(token).await? && self.0.keyring.in_time(claims, self.now()))
+        let Gist { token, life } = self.gist(claims, kid);
+        Ok(self.store().stands(token).await? && life.contains(&self.now()))
     }
 
     /// Whether a proven token counts, by a memory that was found fresh.
-    pub(crate) fn still_counts(&self, memory: &Memory, claims: &AccessClaims, kid: &Kid) -> bool {
+    pub(crate) fn still_counts(&self, memory: &Memory, gist: &Gist) -> bool {
         // The time comes last: the view may forget an ending as soon as what it ended has expired.
-        !memory.view.ends_token(claims, kid) && self.0.keyring.in_time(claims, self.now())
+        !memory.view.ends(&gist.token) && gist.life.contains(&self.now())
+    }
+
+    fn gist(&self, claims: &AccessClaims, kid: &Kid) -> Gist {
+        Gist { token: TokenRef::of(claims, kid), life: self.0.keyring.life(claims) }
+    }
+
+    fn checked(&self, claims: AccessClaims, kid: Kid) -> CheckedToken {
+        CheckedToken::new(self.gist(&claims, &kid), claims)
     }
 }
 

@@ -34,7 +34,7 @@ impl Symbolon {
         let ended =
             kid.zip(claims.as_ref()).is_some_and(|(kid, claims)| memory.view.ends_token(claims, &kid));
         let revoked = key_removed || ended;
-        let in_time = claims.as_ref().is_some_and(|claims| self.0.keyring.in_time(claims, now));
+        let in_time = claims.as_ref().is_some_and(|claims| self.0.keyring.life(claims).contains(&now));
         Inspection {
             kid,
             key_known,

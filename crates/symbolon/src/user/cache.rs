@@ -1,21 +1,23 @@
 //! Users in memory. A row is kept until the log says that it changed; it decides nothing, it is what a person sees.
 
 use std::{
+    hash::BuildHasherDefault,
     ops::Deref,
     sync::{Arc, OnceLock},
 };
 
-use quick_cache::sync::Cache;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
     Symbolon,
+    cache::{Asked, Cache},
     error::{Error, Result},
+    session::cache::Tail,
     store::UserRow,
 };
 
-pub(crate) struct UserCache(Cache<Uuid, Arc<CachedUser>>);
+pub(crate) struct UserCache(Cache<Uuid, Arc<CachedUser>, BuildHasherDefault<Tail>>);
 
 /// A user's row as it was read, with room for what is shown of it: an answer is written once for each row, not for each request.
 pub struct CachedUser {
@@ -40,15 +42,19 @@ impl Deref for CachedUser {
 
 impl UserCache {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self(Cache::new(capacity))
+        Self(Cache::new(u64::try_from(capacity).unwrap_or(u64::MAX), 1))
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
+    pub(crate) fn asked(&self) -> Asked {
+        self.0.asked()
+    }
+
     pub(crate) fn holds(&self, id: Uuid) -> bool {
-        self.0.contains_key(&id)
+        self.0.contains(&id)
     }
 
     pub(crate) fn remove(&self, id: Uuid) {
@@ -57,21 +63,27 @@ impl UserCache {
 }
 
 impl Symbolon {
+    /// A user, where memory may decide and knows.
+    pub fn recall_user(&self, id: Uuid) -> Option<Arc<CachedUser>> {
+        let memory = self.0.memory.load();
+        memory.fresh(&*self.0.clock).then(|| memory.users.0.get(&id)).flatten()
+    }
+
     /// A user, from memory when that may decide (roles are asked of it) and knows.
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Unavailable`].
     pub async fn user(&self, id: Uuid) -> Result<Arc<CachedUser>> {
-        let memory = self.memory();
-        let fresh = memory.fresh(&*self.0.clock);
-        if let Some(user) = memory.users.0.get(&id).filter(|_| fresh) {
+        if let Some(user) = self.recall_user(id) {
             return Ok(user);
         }
+        let memory = self.memory();
+        let fresh = memory.fresh(&*self.0.clock);
         let noted = memory.view.last_seq();
         let row = self.store().user(id).await?.ok_or_else(Error::not_found)?;
         let user = Arc::new(CachedUser { row, shown: OnceLock::new() });
         if fresh {
-            let keep = || memory.users.0.insert(id, Arc::clone(&user));
+            let keep = || memory.users.0.insert(id, Arc::clone(&user), 1);
             memory.view.insert_user_unless_changed(noted, id, keep);
         }
         Ok(user)
