@@ -29,7 +29,13 @@ def installed():
     subprocess.run([f"{django}/bin/pip", "install", "-q", "-r", os.path.join(HERE, "django", "requirements.txt")], **quietly)
     gunicorn = [f"{django}/bin/gunicorn", "--chdir", "{folder}", "--pythonpath", os.path.join(HERE, "django")]
     gunicorn += ["-b", "127.0.0.1:{port}", "-k", "gthread", "--threads", "4", "--keep-alive", "60", "--control-socket", "{folder}/control", "app:application"]
+    axum = os.path.join(to, "axum")
+    cargo = ["cargo", "build", "--release", "--locked", "--target-dir", axum]
+    subprocess.run(cargo, cwd=os.path.join(HERE, "axum"), check=True)
+    login = os.path.join(axum, "release", "peer-axum-login")
     return {
+        "axum-login, memory store": [login, "memory", "{port}", "{bytes}"],
+        "axum-login, SQLite store": [login, "sqlite", "{port}", "{bytes}"],
         "express-session, memory store": ["node", os.path.join(node, "express.js"), "{port}", "{bytes}"],
         "better-auth, memory adapter": ["node", os.path.join(node, "better-auth.js"), "{port}", "{bytes}"],
         "Django sessions, SQLite, gunicorn": gunicorn,

@@ -85,12 +85,12 @@ class Server:
             self.process.wait(timeout=60)
 
 
-def symbolon(binary, folder, **settings):
+def symbolon(binary, folder, pinned=True, **settings):
     """A server of ours over `folder`/data, its settings given as `section__key`."""
     port = free_port()
     environment = {f"SYMBOLON_{name.upper().replace('__', '_')}": str(value) for name, value in settings.items()}
     command = [binary, "serve", "--data", os.path.join(folder, "data"), "--listen", f"127.0.0.1:{port}"]
-    return Server(command, port, "/readyz", folder, environment)
+    return Server(command, port, "/readyz", folder, environment, pinned=pinned)
 
 
 def told_to_operator(folder, path):

@@ -58,7 +58,7 @@ def in_process(binaries, options):
 def in_a_large_store(binaries, options):
     with folder(options) as place:
         say("ten million sessions in the store")
-        file = checks.seeded(binaries, place, 1_000_000, MANY, SHOWN, MANY)
+        file = checks.seeded(binaries, place, 1_000_000, MANY, SHOWN, 1)
         rows = starts.full(binaries, place, MANY)
         return rows + store(binaries, "miss", os.path.join(place, "data"), file, pinned=True)
 

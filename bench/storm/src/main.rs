@@ -1,4 +1,4 @@
-//! What hashing a password costs: `bench-hash [ROUNDS]` prints one JSON object; `bench/storm/run` starts it.
+//! What hashing a password costs: `bench-hash [ROUNDS]` prints one JSON object; `bench/run storm` starts it.
 //!
 //! Argon2id m=19456 t=2 p=1, in turns: the pool as a login meets it, with one thread; and the crate `argon2` in memory that it is
 //! given once. The pool is then given work for every core at once. Both are told in CPU time as well, which other processes on the

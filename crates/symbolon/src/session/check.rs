@@ -136,7 +136,7 @@ impl Symbolon {
         let memory = self.memory();
         let fresh = memory.fresh(&*self.0.clock);
         let noted = memory.view.last_seq();
-        let row = self.store().session(id).await?;
+        let row = self.store().standing_session(id).await?;
         let hash = cookie.hash();
         let row = row.filter(|row| row.live(self.now()));
         if row.is_none() {

@@ -184,13 +184,40 @@ pub struct SessionWithUser {
 impl SessionWithUser {
     /// Not ended, of the user's current generation, the user not disabled, and no end passed at `now`.
     pub fn live(&self, now: Timestamp) -> bool {
-        let Self { session, user } = self;
-        session.ended_at.is_none()
-            && session.generation == user.generation
-            && !user.disabled
-            && now < session.idle_expires_at
-            && now < session.expires_at
+        lives(&self.session, self.user.generation, self.user.disabled, now)
     }
+}
+
+/// A session and nothing of its user but what says whether it lives: what a check asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StandingSession {
+    /// The session.
+    pub session: SessionRow,
+    /// The user's generation, as of the same read.
+    pub generation: u64,
+    /// Whether the user is disabled.
+    pub disabled: bool,
+}
+
+impl StandingSession {
+    /// As [`SessionWithUser::live`].
+    pub fn live(&self, now: Timestamp) -> bool {
+        lives(&self.session, self.generation, self.disabled, now)
+    }
+}
+
+impl From<SessionWithUser> for StandingSession {
+    fn from(SessionWithUser { session, user }: SessionWithUser) -> Self {
+        Self { session, generation: user.generation, disabled: user.disabled }
+    }
+}
+
+fn lives(session: &SessionRow, generation: u64, disabled: bool, now: Timestamp) -> bool {
+    session.ended_at.is_none()
+        && session.generation == generation
+        && !disabled
+        && now < session.idle_expires_at
+        && now < session.expires_at
 }
 
 /// A page of the log.

@@ -164,7 +164,10 @@ impl Machine {
         self.users = self.memory.users(None, None, 99).await.unwrap().iter().map(|user| user.id).collect();
         self.live.clear();
         for id in &self.known.sessions {
-            if let Some(row) = self.memory.session(*id).await.unwrap() {
+            let row = self.memory.session(*id).await.unwrap();
+            let standing = self.other().standing_session(*id).await.unwrap();
+            prop_assert_eq!(standing, row.clone().map(Into::into), "what a check reads");
+            if let Some(row) = row {
                 if row.live(self.now) {
                     self.live.push(*id);
                 }

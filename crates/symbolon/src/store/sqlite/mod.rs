@@ -156,6 +156,10 @@ impl Store for SqliteStore {
         self.readers()?.read(|sql| read::session(sql, id))
     }
 
+    async fn standing_session(&self, id: Uuid) -> Result<Option<StandingSession>> {
+        self.readers()?.read(|sql| read::standing_session(sql, id))
+    }
+
     async fn sessions_of(&self, user: Uuid, now: Timestamp) -> Result<Vec<SessionRow>> {
         self.readers()?.read(|sql| read::sessions_of(sql, user, now))
     }

@@ -107,6 +107,20 @@ pub(super) fn session(sql: &Connection, id: Uuid) -> Read<Option<SessionWithUser
     .optional()
 }
 
+pub(super) fn standing_session(sql: &Connection, id: Uuid) -> Read<Option<StandingSession>> {
+    sql.prepare_cached(&format!(
+        "SELECT {SESSION}, u.generation, u.disabled FROM sessions s JOIN users u ON u.id = s.user WHERE s.id = ?1"
+    ))?
+    .query_row([id.as_bytes()], |row| {
+        Ok(StandingSession {
+            session: rows::session(row)?,
+            generation: rows::number(row, SESSION_COLUMNS)?,
+            disabled: row.get(SESSION_COLUMNS + 1)?,
+        })
+    })
+    .optional()
+}
+
 pub(super) fn sessions_of(sql: &Connection, user: Uuid, now: Timestamp) -> Read<Vec<SessionRow>> {
     sql.prepare_cached(&format!(
         "SELECT {SESSION} FROM sessions s JOIN users u ON u.id = s.user WHERE s.user = ?1 AND s.generation = u.generation \

@@ -31,7 +31,7 @@ pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn number(row: &Row<'_>, column: usize) -> Read<u64> {
+pub(super) fn number(row: &Row<'_>, column: usize) -> Read<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| damaged(column, "a number below zero"))
 }
 
