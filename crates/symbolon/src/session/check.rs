@@ -7,7 +7,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use subtle::ConstantTimeEq;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use symbolon_token::{Amr, SessionCookie, Timestamp};
 use uuid::Uuid;
 
@@ -93,7 +93,7 @@ impl Symbolon {
             return Recalled::Unknown;
         }
         if memory.view.user_ended(session.user, session.generation)
-            || !bool::from(session.secret_hash.ct_eq(&cookie.hash()))
+            || verify_slices_are_equal(&session.secret_hash, &cookie.hash()).is_err()
         {
             return Recalled::Known(Err(Error::no_session()));
         }
@@ -145,7 +145,10 @@ impl Symbolon {
         }
         let live = row.filter(|row| {
             row.session.kind == Kind::Browser
-                && row.session.secret_hash.is_some_and(|stored| bool::from(stored.ct_eq(&hash)))
+                && row
+                    .session
+                    .secret_hash
+                    .is_some_and(|stored| verify_slices_are_equal(&stored, &hash).is_ok())
         });
         let Some(row) = live else {
             if let Some(address) = address {
