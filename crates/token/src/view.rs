@@ -73,43 +73,42 @@ pub struct Entry {
     pub forget_at: Option<i64>,
 }
 
-/// The state of one id: the highest number that named it, and until when it must be remembered.
-#[derive(Clone, Copy)]
-struct Mark {
-    seq: u64,
-    forget_at: Option<i64>,
-}
+/// Until when something is remembered: seconds since 1970, and what is beyond them for good. A view holds millions of these.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Until(u32);
 
-impl Mark {
+impl Until {
+    const NEVER: Self = Self(u32::MAX);
+
     fn of(entry: &Entry) -> Self {
-        Self { seq: entry.seq, forget_at: entry.forget_at }
+        let told = entry.forget_at.map(|at| u32::try_from(at.max(0)).unwrap_or(u32::MAX));
+        told.map_or(Self::NEVER, Self)
     }
 
-    fn merge(&mut self, other: Self) {
-        self.seq = self.seq.max(other.seq);
-        // `None` is never, hence the greatest; `Option`'s own order has it as the least.
-        self.forget_at = self.forget_at.zip(other.forget_at).map(|(a, b)| a.max(b));
-    }
-
-    fn forgettable(&self, now: i64) -> bool {
-        self.forget_at.is_some_and(|at| at < now)
+    fn is_over(self, now: i64) -> bool {
+        self != Self::NEVER && i64::from(self.0) < now
     }
 }
 
 struct UserMark {
-    mark: Mark,
+    until: Until,
+    /// The highest number that named the user.
+    seq: u64,
     /// The highest dead generation; `None` when the row only changed.
     generation: Option<u64>,
 }
 
 #[derive(Default)]
 struct Inner {
-    tokens: HashMap<Uuid, Mark>,
-    sessions: HashMap<Uuid, Mark>,
+    tokens: HashMap<Uuid, Until>,
+    sessions: HashMap<Uuid, Until>,
     users: HashMap<Uuid, UserMark>,
     keys: HashSet<Kid>,
     last_seq: u64,
-    /// The highest number that was applied and dropped again, or that the log itself no longer has.
+    /// The highest number that was applied, whoever told of it.
+    highest: u64,
+    /// Entries up to this number may have been dropped again, or be missing from the log itself; none above. Which number a dropped
+    /// one had is not kept: it counts as the highest of that moment.
     dropped: u64,
 }
 
@@ -201,7 +200,7 @@ impl View {
     ///
     /// `noted` is [`View::last_seq`] from *before* that read. Refused, with `None`, when the view ends the
     /// session or its user's generation, when an entry about the session or the user (`Changed` included)
-    /// with a higher number was applied, or when any entry with a higher number was dropped. `insert` runs
+    /// with a higher number was applied, or when an entry was dropped that may have had one. `insert` runs
     /// under the lock that excludes applying and forgetting: it must be short and must not call this view.
     pub fn insert_unless_ended<R>(
         &self,
@@ -235,17 +234,13 @@ impl View {
         let mut inner = self.write();
         // Before anything goes: whoever misses an entry then sees the number too.
         self.forgettings.fetch_add(1, Ordering::AcqRel);
-        let Inner { tokens, sessions, users, dropped, .. } = &mut *inner;
-        let mut keep = |mark: &Mark| {
-            let forgettable = mark.forgettable(now);
-            if forgettable {
-                *dropped = (*dropped).max(mark.seq);
-            }
-            !forgettable
-        };
-        tokens.retain(|_, mark| keep(mark));
-        sessions.retain(|_, mark| keep(mark));
-        users.retain(|_, user| keep(&user.mark));
+        let before = inner.len();
+        inner.tokens.retain(|_, until| !until.is_over(now));
+        inner.sessions.retain(|_, until| !until.is_over(now));
+        inner.users.retain(|_, user| !user.until.is_over(now));
+        if inner.len() < before {
+            inner.dropped = inner.dropped.max(inner.highest);
+        }
         self.remake_marks(&inner);
     }
 
@@ -306,12 +301,14 @@ impl std::fmt::Debug for View {
 
 impl Inner {
     fn add(&mut self, entry: &Entry) {
-        let mark = Mark::of(entry);
+        self.highest = self.highest.max(entry.seq);
+        let until = Until::of(entry);
+        let later = |known: &mut Until| *known = until.max(*known);
         match entry.what {
-            Ended::Token(jti) => self.tokens.entry(jti).or_insert(mark).merge(mark),
-            Ended::Session(id) => self.sessions.entry(id).or_insert(mark).merge(mark),
-            Ended::User { id, generation } => self.add_user(id, mark, Some(generation)),
-            Ended::Changed(id) => self.add_user(id, mark, None),
+            Ended::Token(jti) => later(self.tokens.entry(jti).or_insert(until)),
+            Ended::Session(id) => later(self.sessions.entry(id).or_insert(until)),
+            Ended::User { id, generation } => self.add_user(id, entry.seq, until, Some(generation)),
+            Ended::Changed(id) => self.add_user(id, entry.seq, until, None),
             Ended::Key(kid) => {
                 self.keys.insert(kid);
             }
@@ -329,9 +326,10 @@ impl Inner {
         self.tokens.len() + self.sessions.len() + self.users.len() + self.keys.len()
     }
 
-    fn add_user(&mut self, id: Uuid, mark: Mark, generation: Option<u64>) {
-        let user = self.users.entry(id).or_insert(UserMark { mark, generation });
-        user.mark.merge(mark);
+    fn add_user(&mut self, id: Uuid, seq: u64, until: Until, generation: Option<u64>) {
+        let user = self.users.entry(id).or_insert(UserMark { until, seq, generation });
+        user.until = user.until.max(until);
+        user.seq = user.seq.max(seq);
         user.generation = user.generation.max(generation);
     }
 
@@ -340,7 +338,7 @@ impl Inner {
     }
 
     fn user_touched_after(&self, user: Uuid, noted: u64) -> bool {
-        self.users.get(&user).is_some_and(|user| user.mark.seq > noted)
+        self.users.get(&user).is_some_and(|user| user.seq > noted)
     }
 }
 
