@@ -1,8 +1,11 @@
 //! DPoP proofs (RFC 9449 §4): whoever shows a token bound to a key signs each request with that key.
 //!
 //! Owns the form of a proof, the key it brings along, and what a proof says of one request. Refuses: any algorithm that is not
-//! asymmetric, a key with a private half, a weak or published key, repeated members, a proof that is for something else. It does not
-//! know which proofs were seen before or which nonces are ours: that takes memory, which the caller has.
+//! asymmetric, a key with a private half, a weak or published key, repeated members, a proof that is for something else. Which proofs
+//! were used before, and which nonces are ours, is for the caller to ask of a memory of its own: [`UsedProofs`], [`Nonces`].
+
+mod nonces;
+mod used;
 
 use std::time::Duration;
 
@@ -14,6 +17,9 @@ use crate::{
     claims::date,
     json::{self, present},
 };
+
+pub use nonces::Nonces;
+pub use used::{NotTaken, REMEMBERED, UsedProofs};
 
 /// What proofs may be signed with, as metadata and challenges list it (RFC 9449 §5.1, §7.1).
 pub const ALGORITHMS: [Algorithm; 5] =
