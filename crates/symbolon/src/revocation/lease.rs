@@ -24,9 +24,10 @@ impl Symbolon {
         let revocation = &self.0.revocation;
         let lease = revocation.terms().lease(self.now());
         let began = self.0.clock.monotonic();
-        let applied = self.published();
-        let row = GuardLease { id: revocation.id, epoch: self.memory().epoch, applied, lease };
+        let (epoch, applied) = (self.memory().epoch, self.published());
+        let row = GuardLease { id: revocation.id, epoch, applied, lease };
         self.store().renew_guard(row, self.now()).await?;
+        revocation.set_acknowledged((epoch, applied));
         let memory = self.read_log().await?;
         revocation.unless_closed(|| memory.fresh_until(began + lease - margin(lease)));
         self.acknowledge(applied).await

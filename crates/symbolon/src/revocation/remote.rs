@@ -69,11 +69,13 @@ impl Symbolon {
         self.poll_answer(poll).await
     }
 
-    /// Something was acknowledged: a barrier here looks again, and the row that others look at is written.
+    /// Something may have been acknowledged: a barrier here looks again, and the row that others look at is written where it says less.
+    /// Most polls say what the one before said, and cost the store nothing.
     fn acknowledged_more(&self) {
-        self.0.revocation.moves();
-        if self.store().shared() {
-            self.0.revocation.wake();
+        let revocation = &self.0.revocation;
+        revocation.moves();
+        if self.store().shared() && revocation.acknowledged() != (self.memory().epoch, self.published()) {
+            revocation.wake();
         }
     }
 
