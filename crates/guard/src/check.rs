@@ -5,7 +5,7 @@ use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 use aws_lc_rs::digest;
 use serde::Deserialize;
 use serde_json::json;
-use symbolon_http::{Amr, Check, Credential, DpopRefusal, Identity, Refusal, SessionKind, Settings, Via};
+use symbolon_http::{Amr, Check, Credential, Identity, Refusal, SessionKind, Settings, ShownProof, Via};
 use symbolon_token::{AccessClaims, Kid, SessionCookie, SessionMark, Timestamp};
 use uuid::Uuid;
 
@@ -73,9 +73,10 @@ impl Check for Checker {
         match credential {
             Credential::None => Some(Err(Refusal::NoCredential)),
             Credential::Cookie(cookie) => self.recall_cookie(cookie),
-            Credential::Bearer(token) => self.recall_token(token),
-            // Whoever takes proofs must remember them, and where the nonces come from. Not here.
-            Credential::Dpop(..) => Some(Err(Refusal::Dpop(DpopRefusal::Token))),
+            Credential::Bearer(token) => Some(self.recall_token(token)?.and_then(|proven| proven.bare())),
+            Credential::Dpop(token, proof) => {
+                Some(self.recall_token(token)?.and_then(|proven| self.possessed(&proven, token, proof)))
+            }
         }
     }
 
@@ -88,15 +89,32 @@ impl Check for Checker {
             match credential {
                 Credential::None => Err(Refusal::NoCredential),
                 Credential::Cookie(cookie) => self.ask_cookie(cookie).await,
-                Credential::Bearer(token) => self.ask_token(token).await,
-                Credential::Dpop(..) => Err(Refusal::Dpop(DpopRefusal::Token)),
+                Credential::Bearer(token) => self.ask_token(token).await?.bare(),
+                Credential::Dpop(token, proof) => {
+                    let proven = self.ask_token(token).await?;
+                    self.possessed(&proven, token, proof)
+                }
             }
         })
     }
 }
 
+impl Proven {
+    /// Shown without a proof: nothing for a token that wants one besides (DP-02).
+    fn bare(&self) -> Result<Identity, Refusal> {
+        if self.claims.cnf.is_none() { Ok(self.identity.clone()) } else { Err(Refusal::InvalidToken) }
+    }
+}
+
 impl Checker {
-    fn recall_token(&self, token: &str) -> Option<Result<Identity, Refusal>> {
+    /// The last question about a bound token: it uses the proof up.
+    fn possessed(&self, proven: &Proven, token: &str, proof: &ShownProof) -> Result<Identity, Refusal> {
+        self.inner.dpop.possessed(&proven.claims, token, proof, &*self.inner.clock)?;
+        Ok(proven.identity.clone())
+    }
+
+    /// Whether the token counts, whoever shows it; `None`: the server must be asked.
+    fn recall_token(&self, token: &str) -> Option<Result<Arc<Proven>, Refusal>> {
         if self.freshness == Freshness::Authoritative {
             return None;
         }
@@ -116,14 +134,10 @@ impl Checker {
             None => return Some(Err(Refusal::InvalidToken)),
         };
         let ended = self.freshness == Freshness::Local && memory.view.ends_token(&proven.claims, &proven.kid);
-        Some(if !ended && self.in_time(&proven) {
-            Ok(proven.identity.clone())
-        } else {
-            Err(Refusal::InvalidToken)
-        })
+        Some(if !ended && self.in_time(&proven) { Ok(proven) } else { Err(Refusal::InvalidToken) })
     }
 
-    async fn ask_token(&self, token: &str) -> Result<Identity, Refusal> {
+    async fn ask_token(&self, token: &str) -> Result<Arc<Proven>, Refusal> {
         let inner = &self.inner;
         if self.prove(token).is_none() {
             inner.keys.search(&inner.nodes, token, inner.clock.monotonic()).await;
@@ -135,11 +149,7 @@ impl Checker {
             None => {}
         }
         let answer = self.ask_server(&json!({ "token": token })).await?;
-        if answer.active && self.in_time(&proven) {
-            Ok(proven.identity.clone())
-        } else {
-            Err(Refusal::InvalidToken)
-        }
+        if answer.active && self.in_time(&proven) { Ok(proven) } else { Err(Refusal::InvalidToken) }
     }
 
     /// Signature, form, issuer and audience, by memory of the whole text or anew.
@@ -149,10 +159,6 @@ impl Checker {
             return Some(proven);
         }
         let (claims, kid) = self.inner.keys.loaded().verifier.authenticate(token).ok()?;
-        // It wants a proof besides, which is not taken here (DP-02).
-        if claims.cnf.is_some() {
-            return None;
-        }
         let proven = Arc::new(Proven { identity: by_bearer(&claims), claims, kid });
         self.inner.tokens.insert(seen, Arc::clone(&proven));
         Some(proven)

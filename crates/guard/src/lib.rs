@@ -24,6 +24,8 @@
 
 mod check;
 pub mod clock;
+mod connection;
+mod dpop;
 mod error;
 mod follow;
 mod jwks;
@@ -37,19 +39,21 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::rand;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 pub use error::{Error, Result};
-pub use symbolon_http::{AuthLayer, Bearer, Identity, IdentityOrGrant, Session, Via};
+pub use symbolon_http::{
+    AuthLayer, Bearer, Check, Credential, Identity, IdentityOrGrant, Refusal, Session, Via,
+};
 
 use check::{Checker, Proven, Seen};
 use clock::{Clock, SystemClock};
+use dpop::Dpop;
 use jwks::Keys;
 use memory::Memory;
 use nodes::Nodes;
-use symbolon_http::{CookieNames, Csrf, Settings};
+use symbolon_http::{CookieNames, Csrf, Origin, Settings};
 
 /// Access tokens that are known by their text, at most.
 const TOKENS: usize = 20_000;
@@ -88,6 +92,7 @@ pub(crate) struct Inner {
     settings: Settings,
     nodes: Nodes,
     keys: Keys,
+    dpop: Dpop,
     clock: Arc<dyn Clock>,
     when_stale: WhenStale,
     memory: ArcSwap<Memory>,
@@ -116,6 +121,8 @@ pub struct Builder {
     nodes: Vec<String>,
     audiences: Vec<String>,
     trusted_origins: Vec<String>,
+    origin: Option<String>,
+    dpop_nonces: bool,
     cookie_name: String,
     authorities: Option<PathBuf>,
     when_stale: WhenStale,
@@ -131,6 +138,8 @@ impl Guard {
             nodes: Vec::new(),
             audiences: Vec::new(),
             trusted_origins: Vec::new(),
+            origin: None,
+            dpop_nonces: true,
             cookie_name: "symbolon".into(),
             authorities: None,
             when_stale: WhenStale::default(),
@@ -145,7 +154,12 @@ impl Guard {
 
     /// The layer for routes that want to be so sure.
     pub fn layer_with(&self, freshness: Freshness) -> AuthLayer {
-        AuthLayer::new(Arc::new(Checker { inner: Arc::clone(&self.0), freshness }))
+        AuthLayer::new(self.check(freshness))
+    }
+
+    /// What the layers ask: for whoever has credentials from elsewhere than a request that a layer sees.
+    pub fn check(&self, freshness: Freshness) -> Arc<dyn Check> {
+        Arc::new(Checker { inner: Arc::clone(&self.0), freshness })
     }
 
     /// How it stands: for a readiness probe, and metrics.
@@ -180,6 +194,20 @@ impl Builder {
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         self.trusted_origins.push(origin.into());
         self
+    }
+
+    /// The origin by which clients reach this service (`https://host[:port]`), if not the issuer's: a proof with a token that is bound to a
+    /// key (DPoP) must name it.
+    #[must_use]
+    pub fn origin(self, origin: impl Into<String>) -> Self {
+        Self { origin: Some(origin.into()), ..self }
+    }
+
+    /// Takes proofs (DPoP) that repeat no nonce of this process. A proof then passes once **at each process of the service** within two
+    /// minutes, and one can be made in advance. For a service of one process, or clients that know no nonces.
+    #[must_use]
+    pub fn without_dpop_nonces(self) -> Self {
+        Self { dpop_nonces: false, ..self }
     }
 
     /// What the server calls its cookie (`cookie.name`), if not `symbolon`.
@@ -233,6 +261,11 @@ impl Builder {
             bearer_query: false,
             realm: "symbolon",
         };
+        let origin = match &self.origin {
+            Some(own) => Origin::parse(own).map_err(unusable)?,
+            None => Origin::of_issuer(&issuer).map_err(unusable)?,
+        };
+        let dpop = Dpop::new(origin, self.dpop_nonces)?;
         let nodes = Nodes::new(&nodes, secret, self.authorities)?;
         same_issuer(&nodes, &issuer).await?;
         let keys = Keys::fetch(&nodes, issuer, audiences).await?;
@@ -242,10 +275,12 @@ impl Builder {
             );
         }
         let inner = Arc::new(Inner {
-            id: process_id()?,
+            // Of this start of the process: what another start acknowledges is not what this one has applied (F2).
+            id: uuid::Builder::from_random_bytes(dpop::random()?).into_uuid(),
             settings,
             nodes,
             keys,
+            dpop,
             clock: self.clock,
             when_stale: self.when_stale,
             memory: ArcSwap::from_pointee(Memory::new()),
@@ -271,13 +306,4 @@ async fn same_issuer(nodes: &Nodes, issuer: &str) -> Result<()> {
             theirs.unwrap_or("nobody we know")
         ))),
     }
-}
-
-/// Of this start of the process: what another start acknowledges is not what this one has applied (F2).
-fn process_id() -> Result<Uuid> {
-    let mut bytes = [0; 16];
-    #[expect(clippy::disallowed_methods, reason = "the edge: an id that must be new at every start")]
-    rand::fill(&mut bytes)
-        .map_err(|_| Error::new("the operating system's random number generator failed"))?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }

@@ -1,45 +1,28 @@
 //! Requests to the nodes of the installation: any of them, and the same one as long as it answers.
 //!
-//! A request has a connection of its own. They are few: a poll a second, and one for each cookie that is met for the first time.
+//! Connections are kept. One that turns out to be dead costs nothing: what was asked over it is asked once more over a new one, within
+//! the same patience. That is safe, for whatever a guard asks may be asked twice: an acknowledgement says what was true of this process
+//! already, and the lease of an answer counts from before the first of both.
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
 use serde::Serialize;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
 use tokio_rustls::TlsConnector;
 
-use crate::error::{Error, Result};
+use crate::{
+    connection::{self, Broken, Kept, Open},
+    error::{Error, Result},
+};
 
 /// Longest answer: a page of 10,000 entries is some 2 MB.
 const MOST: usize = 8 * 1024 * 1024;
-/// Where distributions keep their list of authorities.
-const AUTHORITIES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
-
 struct Node {
     tls: bool,
     host: String,
@@ -47,6 +30,7 @@ struct Node {
     authority: String,
     /// The path under which the server is mounted.
     base: String,
+    kept: Kept,
 }
 
 pub(crate) struct Nodes {
@@ -82,7 +66,7 @@ impl Node {
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let base = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { tls, host, port, authority: authority.to_string(), base })
+        Ok(Self { tls, host, port, authority: authority.to_string(), base, kept: Kept::default() })
     }
 }
 
@@ -93,7 +77,7 @@ impl Nodes {
         if nodes.is_empty() {
             return Err(Error::new("a guard needs the address of at least one node"));
         }
-        let tls = nodes.iter().any(|node| node.tls).then(|| tls(authorities)).transpose()?;
+        let tls = nodes.iter().any(|node| node.tls).then(|| connection::tls(authorities)).transpose()?;
         Ok(Self { nodes, current: AtomicUsize::new(0), secret, tls })
     }
 
@@ -158,33 +142,35 @@ impl Nodes {
     ) -> Result<Answer> {
         let node = &self.nodes[place % self.nodes.len()];
         let asked = async {
-            let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
-            // Small questions, each waited for.
-            stream.set_nodelay(true)?;
-            match (&self.tls, node.tls) {
-                (Some(tls), true) => {
-                    let name = ServerName::try_from(node.host.clone())?;
-                    self.exchange(node, tls.connect(name, stream).await?, path, question).await
+            if let Some(kept) = node.kept.take() {
+                match self.exchange(node, kept, path, question.clone()).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(_) => node.kept.forget(),
                 }
-                _ => self.exchange(node, stream, path, question).await,
             }
+            let tls = self.tls.as_ref().filter(|_| node.tls);
+            let new = connection::connect(&node.host, node.port, tls).await?;
+            self.exchange(node, new, path, question).await
         };
         let failed = |error| Error::caused(format!("the node {} could not be asked", node.authority), error);
         match tokio::time::timeout(patience, asked).await {
             Ok(answer) => answer.map_err(failed),
-            Err(_) => Err(failed("it did not answer in time".into())),
+            Err(_) => {
+                node.kept.forget();
+                Err(failed("it did not answer in time".into()))
+            }
         }
     }
 
+    /// Sends, and keeps the connection when the answer was read.
     async fn exchange(
         &self,
         node: &Node,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        mut open: Open,
         path: &str,
         question: Option<Bytes>,
-    ) -> std::result::Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
+    ) -> std::result::Result<Answer, Broken> {
+        open.ready().await?;
         let target = format!("{}{path}", node.base);
         let request = match question {
             None => Request::get(target).body(Full::default()),
@@ -195,8 +181,9 @@ impl Nodes {
         };
         let mut request = request?;
         request.headers_mut().insert(header::HOST, node.authority.parse()?);
-        let (head, body) = sender.send_request(request).await?.into_parts();
+        let (head, body) = open.send_request(request).await?.into_parts();
         let body = Limited::new(body, MOST).collect().await?.to_bytes();
+        node.kept.keep(open);
         Ok(Answer { status: head.status.as_u16(), body })
     }
 }
@@ -213,29 +200,15 @@ fn refused(path: &str, answer: &Answer) -> Error {
     Error::new(format!("{path} was answered {} ({code})", answer.status))
 }
 
-fn tls(authorities: Option<PathBuf>) -> Result<TlsConnector> {
-    let known = || AUTHORITIES.map(PathBuf::from).into_iter().find(|path| path.exists());
-    let Some(list) = authorities.or_else(known) else {
-        return Err(Error::new(
-            "this machine has no list of certificate authorities (package ca-certificates)",
-        ));
-    };
-    let unreadable = |error| {
-        Error::caused(format!("the certificate authorities in {} cannot be read", list.display()), error)
-    };
-    let certificates = CertificateDer::pem_file_iter(&list).map_err(|error| unreadable(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates.filter_map(std::result::Result::ok));
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::caused("TLS cannot be set up", error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{net::SocketAddr, sync::Arc};
+
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+        net::TcpListener,
+    };
+
     use super::*;
 
     #[test]
@@ -259,5 +232,103 @@ mod tests {
         assert_eq!(nodes.current(), 1, "two who failed at the first are both at the second now");
         nodes.leave(1);
         assert_eq!(nodes.current(), 0);
+    }
+
+    /// A node that answers `answers` questions on each connection, and closes it, without a word, when it has read one more. Counts its
+    /// connections.
+    async fn node(answers: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, connections) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut stream = BufReader::new(stream);
+                    for answered in 0.. {
+                        let (mut line, mut length) = (String::new(), 0);
+                        while line != "\r\n" {
+                            line.clear();
+                            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                                return;
+                            }
+                            if let Some(told) = line.to_lowercase().strip_prefix("content-length:") {
+                                length = told.trim().parse().unwrap();
+                            }
+                        }
+                        stream.read_exact(&mut vec![0; length]).await.unwrap();
+                        if answered == answers {
+                            return;
+                        }
+                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+                    }
+                });
+            }
+        });
+        (address, connections)
+    }
+
+    fn nodes(address: SocketAddr) -> Nodes {
+        Nodes::new(&[format!("http://{address}")], String::new(), None).unwrap()
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_connection_is_kept_and_one_that_died_unseen_costs_no_answer() {
+        for (answers, most) in [(usize::MAX, 1), (3, 3), (1, 8)] {
+            let (address, connections) = node(answers).await;
+            let nodes = nodes(address);
+            for _ in 0..8 {
+                assert_eq!(nodes.post("/x", &(), PATIENCE).await.unwrap(), "{}");
+            }
+            assert_eq!(connections.load(Ordering::SeqCst), most, "{answers} answers each");
+        }
+        let (address, connections) = node(0).await;
+        assert!(nodes(address).post("/x", &(), PATIENCE).await.is_err(), "a node that never answers");
+        assert_eq!(connections.load(Ordering::SeqCst), 1, "is not asked for ever");
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_at_once_is_asked_over_connections_of_its_own() {
+        let (address, connections) = node(usize::MAX).await;
+        let nodes = nodes(address);
+        for _ in 0..3 {
+            let (one, two) = tokio::join!(nodes.get("/x", PATIENCE), nodes.get("/x", PATIENCE));
+            assert!(one.is_ok() && two.is_ok());
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_leads_nowhere_is_given_up_with_the_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let nodes = nodes(listener.local_addr().unwrap());
+        // Two connections are made and answered once; then nobody reads them any more, and nobody closes them.
+        let serve = async {
+            let mut silent = Vec::new();
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+                silent.push(stream);
+            }
+            for stream in &mut silent {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            }
+            silent
+        };
+        let (one, two, silent) = tokio::join!(nodes.get("/x", PATIENCE), nodes.get("/x", PATIENCE), serve);
+        assert!(one.is_ok() && two.is_ok());
+        assert!(nodes.get("/x", Duration::from_millis(50)).await.is_err());
+        // The other of both is not tried: the next question comes over a new connection.
+        let again = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            stream
+        };
+        let (answer, _open) = tokio::join!(nodes.get("/x", PATIENCE), again);
+        assert!(answer.is_ok());
+        drop(silent);
     }
 }

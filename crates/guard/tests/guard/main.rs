@@ -7,118 +7,15 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-use std::{
-    future::IntoFuture,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+mod dpop;
+mod server;
 
-use axum::{Router, http::StatusCode, routing::get};
-use reqwest::Client;
-use serde_json::{Value, json};
-use symbolon::{Symbolon, audit::Actor, limits::Settings, password::params::Argon2Params};
-use symbolon_axum::{Auth, Options};
-use symbolon_guard::{
-    Freshness, Guard, Identity,
-    clock::{Clock, SystemClock, Timestamp},
-};
-use tokio::{net::TcpListener, task::JoinHandle};
+use std::sync::{Arc, atomic::Ordering};
 
-const PASSWORD: &str = "plum-tugboat-47-lantern";
+use symbolon::audit::Actor;
+use symbolon_guard::Guard;
 
-/// A clock that can be moved on: leases end without waiting for them.
-#[derive(Default)]
-struct Ahead(AtomicU64);
-
-impl Clock for Ahead {
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
-    fn monotonic(&self) -> Duration {
-        SystemClock.monotonic() + Duration::from_millis(self.0.load(Ordering::SeqCst))
-    }
-}
-
-struct Server {
-    issuer: String,
-    engine: Symbolon,
-    secret: String,
-    serving: JoinHandle<std::io::Result<()>>,
-    client: Client,
-}
-
-impl Server {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://{}", listener.local_addr().unwrap());
-        let mut settings = Settings::new(issuer.as_str());
-        settings.hashing.params = Argon2Params::dangerously_weak_for_tests();
-        let engine = Symbolon::builder(issuer.as_str()).settings(settings).open().await.unwrap();
-        let scopes = vec!["revocations".to_owned(), "check".to_owned()];
-        let (_, secret) = engine.add_client("orders", scopes, Actor::Cli).await.unwrap();
-        let router = Auth::new(engine.clone(), Options::default()).unwrap().router();
-        let serving = tokio::spawn(axum::serve(listener, router).into_future());
-        let server = Self { issuer, engine, secret, serving, client: Client::new() };
-        let user = json!({ "identifier": "alice", "password": PASSWORD });
-        let answer = server.client.post(server.at("/v1/users")).json(&user).send().await.unwrap();
-        assert_eq!(answer.status(), 201);
-        server
-    }
-
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
-    }
-
-    async fn token(&self) -> String {
-        let login = json!({ "identifier": "alice", "password": PASSWORD });
-        let answer = self.client.post(self.at("/v1/tokens")).json(&login).send().await.unwrap();
-        answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
-    }
-
-    /// The `Cookie` header of a login.
-    async fn cookie(&self) -> String {
-        let login = json!({ "identifier": "alice", "password": PASSWORD });
-        let asked = self.client.post(self.at("/v1/sessions")).header("origin", &self.issuer).json(&login);
-        let answer = asked.send().await.unwrap();
-        let mut lines = answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
-        let session = lines.find(|line| line.starts_with("symbolon=")).unwrap();
-        session.split(';').next().unwrap().to_owned()
-    }
-
-    async fn logout(&self, name: &str, value: &str) {
-        let asked = self.client.delete(self.at("/v1/sessions/current")).header(name, value);
-        let answer = asked.header("origin", &self.issuer).send().await.unwrap();
-        assert_eq!(answer.status(), 204);
-    }
-
-    fn guard(&self) -> symbolon_guard::Builder {
-        Guard::builder(self.issuer.as_str(), self.secret.as_str())
-    }
-}
-
-async fn who(identity: Identity) -> String {
-    identity.user_id.to_string()
-}
-
-/// A service with a route for each freshness; answers its address.
-async fn service(guard: &Guard) -> String {
-    let route = |path, freshness| Router::new().route(path, get(who)).layer(guard.layer_with(freshness));
-    let router = route("/local", Freshness::Local)
-        .merge(route("/signature", Freshness::Signature))
-        .merge(route("/authoritative", Freshness::Authoritative));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, router).into_future());
-    address
-}
-
-async fn ask(service: &str, path: &str, name: &str, value: &str) -> StatusCode {
-    Client::new().get(format!("{service}{path}")).header(name, value).send().await.unwrap().status()
-}
+use server::{Ahead, Server, ask, service};
 
 #[tokio::test]
 async fn invariant_1_a_login_is_refused_in_the_next_request_after_its_logout_returned() {
@@ -211,6 +108,22 @@ async fn what_is_no_login_is_none_and_an_unknown_key_is_looked_for_once() {
     assert_eq!(ask(&service, "/local", "authorization", &before).await, 401);
     let after = format!("Bearer {}", server.token().await);
     assert_eq!(ask(&service, "/local", "authorization", &after).await, 200, "of a key made a moment ago");
+}
+
+#[tokio::test]
+async fn a_guard_keeps_its_connections() {
+    let server = Server::start().await;
+    let guard = server.guard().open().await.unwrap();
+    let service = service(&guard).await;
+    let (bearer, cookie) = (format!("Bearer {}", server.token().await), server.cookie().await);
+    let before = server.connections.load(Ordering::SeqCst);
+    for _ in 0..20 {
+        assert_eq!(ask(&service, "/authoritative", "authorization", &bearer).await, 200);
+        assert_eq!(ask(&service, "/authoritative", "cookie", &cookie).await, 200);
+    }
+    // One is taken by the poll, another by what is asked beside it.
+    let made = server.connections.load(Ordering::SeqCst) - before;
+    assert!(made <= 1, "{made} connections for 40 questions");
 }
 
 /// A verifier must not carry what only a server needs.
