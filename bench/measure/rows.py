@@ -12,9 +12,16 @@ def at_least(name, value, unit, against, goal, digits=2):
 
 
 def at_most(name, value, unit, goal, digits=2):
-    """A row whose value must not exceed a goal."""
+    """A row whose value must not exceed a goal, when there is one."""
     value = round(value, digits)
-    return dict(name=name, value=value, unit=unit, against=None, ratio=None, goal=f"≤ {goal} {unit}", holds=value <= goal)
+    told, holds = (None, None) if goal is None else (f"≤ {goal} {unit}".rstrip(), value <= goal)
+    return dict(name=name, value=value, unit=unit, against=None, ratio=None, goal=told, holds=holds)
+
+
+def no_less(name, value, unit, goal, digits=2):
+    """A row whose value must reach a goal."""
+    value = round(value, digits)
+    return dict(name=name, value=value, unit=unit, against=None, ratio=None, goal=f"≥ {goal:,} {unit}", holds=value >= goal)
 
 
 def table(rows):

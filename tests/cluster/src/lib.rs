@@ -163,11 +163,17 @@ impl Cluster {
 
     /// Ends the server and starts it again over the same files.
     pub fn restart(&mut self, mode: &str) {
+        self.restart_after(mode, Duration::ZERO);
+    }
+
+    /// Ends the server, and starts it again over the same files when it has been away for so long.
+    pub fn restart_after(&mut self, mode: &str, away: Duration) {
         // Tells the shell to leave the directory.
         let keep = self.folder.join("keep");
         fs::write(&keep, "").expect("a file is written");
         self.stop(mode);
         fs::remove_file(keep).expect("and removed");
+        sleep(away);
         self.serve();
     }
 
