@@ -44,6 +44,7 @@ use clock::{Clock, Randomness};
 use id::Ids;
 use keyring::{Keyring, MasterKeys};
 use limits::Settings;
+use login::failures::Failures;
 use memory::Memory;
 use password::{hasher::Hasher, policy::Policy};
 use revocation::{Revocation, terms};
@@ -70,6 +71,7 @@ struct Engine {
     memory: Arc<ArcSwap<Memory>>,
     revocation: Arc<Revocation>,
     touches: Touches,
+    failures: Failures,
     misses: Misses,
     /// Held by whoever may be taking the last administrator away.
     admins: tokio::sync::Mutex<()>,
@@ -134,6 +136,7 @@ impl Symbolon {
         let engine = Self(Arc::new(Engine {
             misses: Misses::new(&settings.throttle),
             touches: Touches::default(),
+            failures: Failures::default(),
             admins: tokio::sync::Mutex::default(),
             settings,
             store,
@@ -163,8 +166,9 @@ impl Symbolon {
     /// [`ErrorKind::Unavailable`].
     pub async fn close(&self) -> Result<()> {
         let flushed = self.flush_touches().await;
+        let told = self.tell_failures(true).await;
         self.give_up_lease().await?;
-        flushed
+        flushed.and(told)
     }
 
     /// Tells the installation what this process asks of it: a master key that it learned, and the lease of guards.
@@ -256,6 +260,7 @@ impl Symbolon {
         }
         self.tend_keys().await?;
         self.tend_master_keys().await?;
+        self.tell_failures(false).await?;
         let day = Duration::from_secs(24 * 60 * 60);
         let before = PurgeBefore {
             now,

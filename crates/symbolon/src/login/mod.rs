@@ -4,6 +4,7 @@
 //! `disabled` and the credential's version are still those read before the proof; otherwise the attempt starts again. Refuses to
 //! tell an unknown user from a wrong password: same answer, same cost.
 
+pub(crate) mod failures;
 pub(crate) mod proof;
 pub(crate) mod throttle;
 
@@ -309,7 +310,7 @@ impl Symbolon {
         }
     }
 
-    /// Writes down a failure and answers with the one error there is for it.
+    /// Writes a failure down (see [`failures`]) and answers with the one error there is for it.
     pub(crate) async fn failed(
         &self,
         user: Option<uuid::Uuid>,
@@ -321,7 +322,7 @@ impl Symbolon {
         if let Some(user) = user {
             event = event.user(user);
         }
-        self.store().record(vec![self.audit_row(event, self.now())]).await?;
+        self.record_failure(event).await?;
         Ok(Error::invalid_credentials())
     }
 }

@@ -1,6 +1,7 @@
 //! Login: throttle, proof, conditional mint.
 
 mod answer;
+mod flood;
 mod mint;
 mod presented;
 mod rehash;
