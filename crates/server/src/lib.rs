@@ -17,7 +17,7 @@
 //!     listener = listener.with_tls(tls, issuer.origin());
 //! }
 //! let mut signals = serve::Signals::listen()?;
-//! let drained = listener.serve(router).until(&mut signals).await;
+//! let drained = listener.serve(router).until(&mut signals, || ()).await;
 //! # let _ = (metrics, drained);
 //! # Ok(())
 //! # }

@@ -97,6 +97,14 @@ impl Error {
         )
     }
 
+    /// What the clock says is not what the database's says, which those of all nodes are held against.
+    pub(crate) fn clocks_apart() -> Self {
+        Self::new(
+            ErrorKind::Unavailable,
+            "The clock of this machine and the database's are further apart than a token's leeway.",
+        )
+    }
+
     pub(crate) fn later(kind: ErrorKind, detail: &'static str, retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(kind, detail) }
     }

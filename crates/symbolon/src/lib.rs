@@ -28,7 +28,10 @@ pub mod token;
 pub mod user;
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -72,6 +75,7 @@ struct Engine {
     revocation: Arc<Revocation>,
     touches: Touches,
     failures: Failures,
+    leaving: AtomicBool,
     misses: Misses,
     /// Held by whoever may be taking the last administrator away.
     admins: tokio::sync::Mutex<()>,
@@ -105,6 +109,13 @@ impl Symbolon {
                 format!("The claim {claim} means something to verifiers; a profile must not speak in it.");
             return Err(Error::new(ErrorKind::InvalidRequest, text));
         }
+        if settings.hashing.params.below_the_floor() {
+            tracing::warn!(
+                m_kib = settings.hashing.params.m_kib(),
+                t = settings.hashing.params.t(),
+                "passwords are hashed at a cost that is for tests: a stolen store gives them away"
+            );
+        }
         let shared = store.shared();
         let memory = revocation::log::load(&*store, &settings).await?;
         let memory = Arc::new(ArcSwap::from_pointee(memory));
@@ -137,6 +148,7 @@ impl Symbolon {
             misses: Misses::new(&settings.throttle),
             touches: Touches::default(),
             failures: Failures::default(),
+            leaving: AtomicBool::new(false),
             admins: tokio::sync::Mutex::default(),
             settings,
             store,
@@ -205,15 +217,32 @@ impl Symbolon {
         &self.0.settings
     }
 
-    /// Whether the store answers, memory may decide, there is a key to sign with and the clock can be right. The sentence says what
-    /// is missing.
+    /// From here on [`Symbolon::ready`] says no, and everything else is as it was: whoever shares requests out among nodes stops
+    /// sending any, before this one stops answering.
+    pub fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is.
+    pub fn is_leaving(&self) -> bool {
+        self.0.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Whether the store answers, memory may decide, there is a key to sign with and the clock can be right, and is that of the
+    /// other nodes. The sentence says what is missing.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`].
     pub async fn ready(&self) -> Result<()> {
+        if self.is_leaving() {
+            return Err(Error::new(ErrorKind::Unavailable, "This node is about to stop."));
+        }
         self.store().installation().await?;
         if !clock::plausible(self.now()) {
             return Err(Error::wrong_clock());
+        }
+        if !self.clocks_agree() {
+            return Err(Error::clocks_apart());
         }
         if !self.memory().fresh(&*self.0.clock) {
             return Err(Error::new(ErrorKind::Unavailable, "This node holds no lease at the moment."));

@@ -67,7 +67,7 @@ impl Serve {
         announce(&issuer, config.dev)?;
         tracing::info!(%address, issuer = issuer.as_str(), "listening");
         tell_how_to_administer(&auth, &self.installation).await;
-        let drained = running.until(&mut signals).await;
+        let drained = running.until(&mut signals, || engine.leave()).await;
         if let Some(socket) = socket {
             socket.close().await;
         }

@@ -58,7 +58,9 @@ fn limits(s: &mut Section<'_>, trusted: Vec<Network>) -> Limits {
     let write_timeout = time("write_timeout", or.write_timeout, 10 * minute);
     let idle_timeout = time("idle_timeout", or.idle_timeout, 60 * minute);
     let handshake_timeout = time("handshake_timeout", or.handshake_timeout, 2 * minute);
-    let drain_timeout = time("drain_timeout", or.drain_timeout, 60 * minute);
+    let drain_delay = s.setting("drain_delay", or.drain_delay).within(Duration::ZERO, 10 * minute).take();
+    let drain_timeout = s.setting("drain_timeout", or.drain_timeout);
+    let drain_timeout = drain_timeout.within(Duration::from_millis(50), 60 * minute).take();
     Limits {
         header_bytes,
         header_fields,
@@ -70,6 +72,7 @@ fn limits(s: &mut Section<'_>, trusted: Vec<Network>) -> Limits {
         write_timeout,
         idle_timeout,
         handshake_timeout,
+        drain_delay,
         drain_timeout,
         connections,
         connections_per_address,

@@ -29,6 +29,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// For a TLS handshake; after: closed.
     pub handshake_timeout: Duration,
+    /// Between the signal and the stop: `/readyz` says no already, and everything else is served as ever.
+    pub drain_delay: Duration,
     /// What requests in flight get when the server stops; after: cut off.
     pub drain_timeout: Duration,
     /// When the server stops, a connection without a request is kept open for so long: a request that is already on its way
@@ -58,6 +60,7 @@ impl Default for Limits {
             write_timeout: second(30),
             idle_timeout: second(60),
             handshake_timeout: second(10),
+            drain_delay: Duration::ZERO,
             drain_timeout: second(30),
             drain_grace: Duration::from_millis(250),
             linger: second(2),

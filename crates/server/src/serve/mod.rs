@@ -191,6 +191,7 @@ impl Listener {
     pub fn serve(self, router: Router) -> Running {
         let Self { socket, address, limits, tls, origin, sharing, at_once } = self;
         let (phase, watched) = watch::channel(Phase::Serving);
+        let delay = limits.drain_delay;
         let server = Arc::new(Server {
             // Only metrics ask for the route, and a layer is paid for by every request.
             router: if telemetry::is_on() { router.layer(request::NoteRoute) } else { router },
@@ -205,7 +206,7 @@ impl Listener {
             cut_off: AtomicUsize::new(0),
         });
         let accepting = tokio::spawn(accept(socket, server, phase.clone()));
-        Running { address, phase, accepting, drained: None }
+        Running { address, phase, delay, accepting, drained: None }
     }
 }
 
@@ -243,6 +244,7 @@ fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
 pub struct Running {
     address: SocketAddr,
     phase: watch::Sender<Phase>,
+    delay: Duration,
     accepting: JoinHandle<Drained>,
     drained: Option<Drained>,
 }
@@ -286,9 +288,15 @@ impl Running {
         drained
     }
 
-    /// Serves until a signal, then drains; a second signal cuts off what is left.
-    pub async fn until(mut self, signals: &mut Signals) -> Drained {
+    /// Serves until a signal, tells it to `leaving`, goes on for the limits' `drain_delay`, then drains. Of further signals one ends the
+    /// delay, and one cuts off what is left.
+    pub async fn until(mut self, signals: &mut Signals, leaving: impl FnOnce()) -> Drained {
         let signal = signals.next().await;
+        leaving();
+        if !self.delay.is_zero() {
+            tracing::info!(signal, seconds = self.delay.as_secs_f64(), "not ready any more: stopping soon");
+            let _ = timeout(self.delay, signals.next()).await;
+        }
         tracing::info!(signal, "stopping: finishing what is in flight");
         self.stop();
         let drained = tokio::select! {

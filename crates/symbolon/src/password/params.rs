@@ -67,6 +67,12 @@ impl Argon2Params {
         Self { m_kib: 8, t: 1, p: 1 }
     }
 
+    /// Whether passwords hashed so are cheaper to guess than they may be.
+    #[must_use]
+    pub const fn below_the_floor(self) -> bool {
+        matches!(Self::new(self.m_kib, self.t, self.p), Err(ParamsError::TooWeak))
+    }
+
     /// Memory in KiB.
     #[must_use]
     pub const fn m_kib(self) -> u32 {

@@ -8,7 +8,12 @@
 //! Shutting down (F4): first nothing may make memory fresh any more, then the row may go; with guards that still may decide by this
 //! node's grants it stays, and lapses by itself.
 
-use std::{sync::Weak, time::Duration};
+use std::{
+    sync::{Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use symbolon_token::Timestamp;
 
 use crate::{
     Engine, Symbolon,
@@ -26,11 +31,34 @@ impl Symbolon {
         let began = self.0.clock.monotonic();
         let (epoch, applied) = (self.memory().epoch, self.published());
         let row = GuardLease { id: revocation.id, epoch, applied, lease };
-        self.store().renew_guard(row, self.now()).await?;
+        let asked = self.now();
+        let told = self.store().renew_guard(row, asked).await?;
+        self.note_clocks(asked, told, self.now());
         revocation.set_acknowledged((epoch, applied));
         let memory = self.read_log().await?;
         revocation.unless_closed(|| memory.fresh_until(began + lease - margin(lease)));
         self.acknowledge(applied).await
+    }
+
+    /// The store's time was `told` between `asked` and `answered` of ours. No lease hangs on it: but what ends at some time must end at
+    /// that time on every node.
+    fn note_clocks(&self, asked: Timestamp, told: Timestamp, answered: Timestamp) {
+        let apart = asked.since(told).max(told.since(answered));
+        let millis = u64::try_from(apart.as_millis()).unwrap_or(u64::MAX);
+        let before = Duration::from_millis(self.0.revocation.clocks_apart.swap(millis, Ordering::Relaxed));
+        let most = self.settings().token.leeway;
+        if apart > most && before <= most {
+            tracing::warn!(
+                seconds = apart.as_secs(),
+                "the clock of this machine and the database's are too far apart: this node is not ready until they agree"
+            );
+        }
+    }
+
+    /// Whether this node's time is the installation's, as far as tokens ask for it.
+    pub(crate) fn clocks_agree(&self) -> bool {
+        let apart = Duration::from_millis(self.0.revocation.clocks_apart.load(Ordering::Relaxed));
+        apart <= self.settings().token.leeway
     }
 
     /// Reads the log out of turn, and tells that it is applied: what others wait for. The lease stays as it is.

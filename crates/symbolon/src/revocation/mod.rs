@@ -72,6 +72,8 @@ pub(crate) struct Revocation {
     closed: Mutex<bool>,
     /// When this process began, if guards of the one before may still decide then.
     began_after_guards: Option<Duration>,
+    /// How far the wall clock was from the store's at the last renewal, at least; milliseconds.
+    clocks_apart: AtomicU64,
     /// Whether it is stored that a guard was granted a lease.
     guards_noted: tokio::sync::Mutex<bool>,
     waits: Waits,
@@ -113,6 +115,7 @@ impl Revocation {
             closed: Mutex::default(),
             // Where the store is shared, the row of the process before stands there, and is waited for.
             began_after_guards: (guards_noted && !shared).then_some(now),
+            clocks_apart: AtomicU64::new(0),
             guards_noted: tokio::sync::Mutex::new(guards_noted),
             waits: Waits::default(),
         }

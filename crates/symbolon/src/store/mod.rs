@@ -179,8 +179,9 @@ pub trait Store: Send + Sync + 'static {
     async fn remove_client(&self, id: Uuid, forget_at: i64, audit: AuditRow) -> Result<Option<u64>>;
 
     /// Writes a guard's row, whether or not it is there, with a lease from the store's time on; durable before it answers. What was
-    /// applied of another epoch's log counts as nothing. A number never falls within an epoch's log.
-    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()>;
+    /// applied of another epoch's log counts as nothing. A number never falls within an epoch's log. Answers the store's time: where several
+    /// share the store it is the one clock that all of them can be held against.
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<Timestamp>;
 
     /// Raises the number that a guard has applied, if its row is there and the log's epoch still that; never writes a new row. A crash
     /// may lose it: endings only wait longer then.

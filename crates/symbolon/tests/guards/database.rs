@@ -176,7 +176,7 @@ impl Store for Port {
         Ok(outcome)
     }
 
-    async fn renew_guard(&self, guard: GuardLease, _: Timestamp) -> Result<()> {
+    async fn renew_guard(&self, guard: GuardLease, _: Timestamp) -> Result<Timestamp> {
         self.0.through(move |to| async move { to.rows.renew_guard(guard, to.now()).await }).await
     }
 

@@ -22,6 +22,7 @@ use symbolon_token::{Ended, SessionCookie};
 use uuid::Uuid;
 
 use crate::{
+    database::{Link, Port},
     history::Simulation,
     node::{caller, check_cookie, check_token},
     seed::{Chance, DriftingClock, begin, day},
@@ -273,6 +274,44 @@ async fn m4_a_guards_lease_is_no_longer_than_what_is_left_of_the_nodes() {
     let answer = ask(&engine, Uuid::max(), None, 0).await.unwrap();
     let now = engine.guarding().lease_left.unwrap();
     assert!(answer.lease <= now.max(left) + SOON, "{:?} of {now:?}", answer.lease);
+}
+
+/// A node of which nothing is wrong but that its wall clock is so far ahead.
+async fn node_ahead(simulation: &Simulation, millis: i64) -> (Symbolon, Arc<Link>) {
+    let settings = Settings {
+        hashing: HasherSettings {
+            threads: 1,
+            queue: 200,
+            params: Argon2Params::dangerously_weak_for_tests(),
+        },
+        ..Settings::new("https://id.example")
+    };
+    let clock = DriftingClock { since: simulation.since, drift: 0, ahead: millis, boot: Duration::ZERO };
+    let link = Link::to(&simulation.database, &simulation.chance);
+    let port = Arc::new(Port(Arc::clone(&link)));
+    let (master, chance) = (simulation.master.clone().into(), Arc::clone(&simulation.chance));
+    (Symbolon::open(settings, port, master, Arc::new(clock), chance).await.unwrap(), link)
+}
+
+#[tokio::test(start_paused = true)]
+async fn st_18_a_node_whose_clock_is_another_than_the_installations_is_not_ready() {
+    let simulation = Simulation::new(18, 1, 0, 2).await;
+    let leeway = 30_000;
+    for (apart, ready) in [(0, true), (leeway, true), (-leeway, true), (300_000, false), (-300_000, false)] {
+        let (node, link) = node_ahead(&simulation, apart).await;
+        let told = node.ready().await;
+        assert_eq!(told.is_ok(), ready, "{apart} ms: {told:?}");
+        if let Err(error) = told {
+            assert!(error.to_string().contains("further apart"), "{error}");
+        }
+        // An answer that was long under way says nothing about the clocks.
+        link.cut.store(true, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        link.heal();
+        tokio::time::sleep(LEASE).await;
+        assert_eq!(node.ready().await.is_ok(), ready, "{apart} ms, after a while without the store");
+    }
+    simulation.engine(0).ready().await.unwrap();
 }
 
 /// A node that holds its store alone.

@@ -119,3 +119,19 @@ fn a_restart_keeps_every_session_token_and_key() {
     }
     assert_eq!(claims(&tokens.access)["gen"], 1);
 }
+
+/// Whoever shares requests out among nodes hears that this one will stop while it still serves; and is not kept waiting by somebody
+/// who wants it to stop now.
+#[test]
+fn with_a_delay_it_says_so_first_and_serves_on() {
+    let mut server = TestServer::with(|settings| settings.set("server.drain_delay", "\"10m\""));
+    let cookie = server.cookie(&server.person("alice"));
+    assert_eq!(server.get("/readyz").send().status, 200);
+    server.terminate();
+    wait_for("it to say so", || (server.get("/readyz").send().status == 503).then_some(()));
+    assert_eq!(server.get("/healthz").send().status, 200);
+    assert!(server.opens(&Key::Cookie(cookie)), "new connections are taken, and answered as ever");
+    assert!(!server.log.events().iter().any(|event| event["level"] == "ERROR"), "that is no trouble");
+    server.terminate();
+    assert!(server.ended().success());
+}

@@ -243,13 +243,13 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()> {
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<Timestamp> {
         let mut state = self.lock();
         let until = now.plus(guard.lease);
         let applied = if guard.epoch == state.installation.log_epoch { guard.applied } else { 0 };
         let row = state.guards.entry(guard.id).or_insert((applied, until));
         *row = (row.0.max(applied), until);
-        Ok(())
+        Ok(now)
     }
 
     async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()> {

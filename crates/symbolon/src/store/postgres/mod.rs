@@ -289,7 +289,7 @@ impl Store for PostgresStore {
         }
     }
 
-    async fn renew_guard(&self, guard: GuardLease, _: Timestamp) -> Result<()> {
+    async fn renew_guard(&self, guard: GuardLease, _: Timestamp) -> Result<Timestamp> {
         self.lease(guard, work!(write::renew_guard)).await
     }
 

@@ -250,8 +250,9 @@ impl Store for SqliteStore {
         self.writer.write(move |sql, entries| write::remove_client(sql, id, forget_at, &audit, entries)).await
     }
 
-    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()> {
-        self.writer.write(move |sql, _| write::renew_guard(sql, &guard, now)).await
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<Timestamp> {
+        self.writer.write(move |sql, _| write::renew_guard(sql, &guard, now)).await?;
+        Ok(now)
     }
 
     async fn acknowledge(&self, guard: Uuid, epoch: Uuid, applied: u64) -> Result<()> {

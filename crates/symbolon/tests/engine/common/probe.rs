@@ -333,7 +333,7 @@ impl Store for Probe {
         self.through(Call::RemoveClient, self.inner.remove_client(id, forget_at, audit)).await
     }
 
-    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<()> {
+    async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<Timestamp> {
         self.through(Call::RenewGuard, self.inner.renew_guard(guard, now)).await
     }
 

@@ -139,7 +139,7 @@ impl Machine {
                 let epoch = self.epoch(foreign).await;
                 let lease = Duration::from_secs(secs);
                 let guard = GuardLease { id: guard_id(guard), epoch, applied, lease };
-                self.same(async |store| store.renew_guard(guard, self.now).await).await?;
+                self.same(async |store| store.renew_guard(guard, self.now).await.map(drop)).await?;
             }
             Operation::Acknowledge { guard, foreign, applied } => {
                 let epoch = self.epoch(foreign).await;

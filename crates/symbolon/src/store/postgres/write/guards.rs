@@ -1,6 +1,7 @@
 //! Guards' leases, by the database's clock, the same for all who ask. Each is a transaction of one round trip; they have
 //! connections of their own (see `mod.rs`), so that a flood of other work makes nobody stale.
 
+use symbolon_token::Timestamp;
 use uuid::Uuid;
 
 use crate::store::{
@@ -9,7 +10,7 @@ use crate::store::{
         attempt::Attempt,
         batch::{Batch, params},
         pool::Connection,
-        rows::{millis, stored},
+        rows::{column, damaged, millis, stored},
     },
     rules,
 };
@@ -23,17 +24,22 @@ macro_rules! now {
 pub(in crate::store::postgres) use now;
 
 /// A row says which log its number is of: where that is not the log of the moment, the number is nothing to whoever reads it.
-pub(in crate::store::postgres) async fn renew_guard(sql: &Connection, guard: &GuardLease) -> Attempt<()> {
+pub(in crate::store::postgres) async fn renew_guard(
+    sql: &Connection,
+    guard: &GuardLease,
+) -> Attempt<Timestamp> {
     const RENEW: &str = concat!(
         "INSERT INTO guards (id, epoch, applied, lease_until) \
          SELECT $1, m.value, CASE WHEN m.value = $2 THEN $3::bigint ELSE 0 END, $4 + ",
         now!(),
         " FROM meta m WHERE m.key = 'log_epoch' ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, \
          applied = CASE WHEN guards.epoch = excluded.epoch THEN greatest(guards.applied, excluded.applied) \
-         ELSE excluded.applied END, lease_until = excluded.lease_until"
+         ELSE excluded.applied END, lease_until = excluded.lease_until RETURNING lease_until - $4"
     );
     let values = params![guard.id, guard.epoch.to_string(), stored(guard.applied), millis(guard.lease)];
-    sql.query(RENEW, values).await.map(drop)
+    let rows = sql.query(RENEW, values).await?;
+    let row = rows.first().ok_or_else(|| damaged("a fact of the installation is missing"))?;
+    Ok(Timestamp::from_millis(column(row, 0)?))
 }
 
 /// Guard, epoch, number.
