@@ -9,10 +9,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use symbolon::audit::Actor;
+use symbolon::{audit::Actor, limits::Settings, revocation::without_waiting, store::memory::MemoryStore};
+use symbolon_axum::Options;
 use uuid::Uuid;
 
 use common::{Answer, ISSUER, Who, World};
@@ -140,6 +141,34 @@ async fn only_a_client_with_the_scope_is_answered_and_no_cookie_or_user_is() {
         let other = if path == "/v1/check" { follower } else { checker };
         assert_eq!(ask(other).await.said(), (403, "insufficient_scope".into()), "{path}");
     }
+}
+
+/// The one request that is held open. Its client is removed meanwhile: it ends at once, not when it would have, and another is refused.
+#[tokio::test]
+async fn ck_22_a_question_that_is_held_ends_with_what_it_was_asked_by() {
+    let store = Arc::new(MemoryStore::new(Uuid::from_u128(7)));
+    let long = |settings: &mut Settings| settings.lease = Duration::from_secs(60);
+    let world = World::set(store, Options::default(), long).await;
+    let (id, secret) = world.client("revocations").await;
+    let follower = Who::Bearer(secret);
+    let ask = |after: Value, epoch: Value| {
+        let question = json!({ "guard": GUARD, "epoch": epoch, "after": after, "wait": 60 });
+        world.ask("POST", "/v1/revocations").by(&follower).json(&question)
+    };
+    let first = ask(json!(0), Value::Null).await.json();
+    let mut held = ask(first["next"].clone(), first["epoch"].clone()).into_future();
+    for _ in 0..100 {
+        let waits = tokio::time::timeout(Duration::from_millis(1), &mut held).await;
+        assert!(waits.is_err(), "it is answered although there is nothing new");
+    }
+    // The removal itself would wait until what the client was granted is over.
+    let removal = without_waiting(world.engine.remove_client(id, Actor::Cli));
+    let both = async { tokio::join!(removal, held) };
+    let (removed, answer) =
+        tokio::time::timeout(Duration::from_secs(5), both).await.expect("it is held no longer");
+    removed.unwrap();
+    assert_eq!((answer.status, &answer.json()["entries"][0]["kind"]), (200, &json!("changed")));
+    assert_eq!(ask(json!(0), Value::Null).await.said(), (401, "invalid_client".into()));
 }
 
 #[tokio::test]

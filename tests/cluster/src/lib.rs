@@ -69,18 +69,10 @@ impl Cluster {
                 .write_all(b"skipped: PostgreSQL is not installed (apt-get install postgresql)\n");
             return None;
         };
-        let folder = tempfile::Builder::new().prefix("symbolon-pg-").tempdir().expect("a directory").keep();
-        let user = unprivileged();
-        if let Some(user) = user {
-            chown(&folder, Some(user), None).expect("the directory changes hands");
-        }
-        fs::set_permissions(&folder, Permissions::from_mode(0o711)).expect("the directory opens");
-        let passwords = folder.join("password");
+        let mut cluster = Self::nowhere(binaries);
+        let passwords = cluster.folder.join("password");
         fs::write(&passwords, PASSWORD).expect("the password is written");
         fs::set_permissions(&passwords, Permissions::from_mode(0o644)).expect("the password can be read");
-        let mut shell = Command::new("true").spawn().expect("a process starts");
-        shell.wait().expect("and ends");
-        let mut cluster = Self { binaries, folder, port: 0, user, names: AtomicU64::new(1), shell };
         let made = cluster
             .run("initdb")
             .args(["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
@@ -94,6 +86,36 @@ impl Cluster {
         cluster.serve();
         cluster.sql("postgres", &format!("CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'"));
         Some(cluster)
+    }
+
+    /// A standby of it: it replays what this one commits, and takes no writes. A stranger to synchronous replication, unless configured.
+    pub fn standby(&self) -> Self {
+        let mut standby = Self::nowhere(self.binaries.clone());
+        let copied = self
+            .run("pg_basebackup")
+            .args(["--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .arg("-h")
+            .arg(&self.folder)
+            .args(["-p", &self.port.to_string(), "-D"])
+            .arg(standby.data())
+            .output()
+            .expect("pg_basebackup runs");
+        assert_success("pg_basebackup", &copied);
+        standby.serve();
+        standby
+    }
+
+    /// A directory with nothing in it, and no server yet.
+    fn nowhere(binaries: PathBuf) -> Self {
+        let folder = tempfile::Builder::new().prefix("symbolon-pg-").tempdir().expect("a directory").keep();
+        let user = unprivileged();
+        if let Some(user) = user {
+            chown(&folder, Some(user), None).expect("the directory changes hands");
+        }
+        fs::set_permissions(&folder, Permissions::from_mode(0o711)).expect("the directory opens");
+        let mut shell = Command::new("true").spawn().expect("a process starts");
+        shell.wait().expect("and ends");
+        Self { binaries, folder, port: 0, user, names: AtomicU64::new(1), shell }
     }
 
     /// Adds lines to the configuration; they count from the next start on.

@@ -95,6 +95,16 @@ async fn lg_01_invariant_10_canaries_appear_in_no_log_no_error_and_no_audit_row(
     assert!(!master.contains("canary"));
 }
 
+/// An embedding application may pass what the server's configuration refuses without `unsafe_…`: no start with it is silent.
+#[tokio::test]
+async fn em_10_danger_in_an_embedding_application_is_told_at_its_start() {
+    logs::capture();
+    let before = logs::lines_with("a cost that is for tests").len();
+    let _world = World::memory().await;
+    let after = logs::lines_with("a cost that is for tests");
+    assert!(after.len() > before && after[before].starts_with("WARN"), "{after:?}");
+}
+
 /// Errors too: what a caller did is never repeated to it, nor to whoever reads the chain of causes.
 #[tokio::test]
 async fn lg_01_errors_do_not_echo() {

@@ -89,6 +89,30 @@ fn em_10_danger_is_told_at_every_start() {
     }
 }
 
+/// What tests pass in (a clock with hands, chance that repeats) nobody else can ask for: no setting, switch or feature leads to it.
+#[test]
+fn em_10_no_setting_switch_or_feature_brings_a_clock_or_chance_of_tests() {
+    let mut server = TestServer::start();
+    server.stop();
+    for name in ["server.clock", "server.seed", "server.unsafe_clock", "password.dangerous"] {
+        let variable = format!("SYMBOLON_{}", name.replace('.', "_").to_uppercase());
+        let said = refused(server.command().env(&variable, "1"));
+        assert!(said.contains("unknown") || said.contains(&variable), "{variable}: {said}");
+    }
+    for switch in ["--clock=1", "--seed=1", "--test", "--dangerous"] {
+        let output = server.command().arg(switch).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{switch}: {output:?}");
+    }
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manifests = crates.read_dir().unwrap().map(|entry| entry.unwrap().path().join("Cargo.toml"));
+    let manifests: Vec<_> = manifests.filter(|path| path.exists()).collect();
+    assert!(manifests.len() >= 7, "{manifests:?}");
+    for manifest in manifests {
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        assert!(!text.contains("\n[features]"), "{}: what would a feature switch on?", manifest.display());
+    }
+}
+
 #[test]
 fn lg_13_what_it_holds_in_memory_is_dumped_into_no_file() {
     let server = TestServer::start();

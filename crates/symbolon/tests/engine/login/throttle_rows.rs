@@ -23,6 +23,7 @@ over_every_store! {
     cr_15_a_success_of_the_attackers_own_resets_nothing_of_the_victims,
     cr_17_a_clock_that_jumps_opens_nothing_early_and_locks_nobody_out_for_good,
     cr_34_a_wrong_current_password_is_charged,
+    st_33_no_sign_in_a_name_makes_it_share_anothers_counter,
 }
 
 const WRONG: &str = "not the password of anybody";
@@ -45,6 +46,21 @@ async fn cr_06_an_address_has_ten_failures(world: World) {
     world.try_from("ann", &ann.password, "203.0.113.10").await.unwrap();
     world.clock.advance(Duration::from_secs(600));
     world.try_from("ann", &ann.password, "203.0.113.9").await.unwrap();
+}
+
+async fn st_33_no_sign_in_a_name_makes_it_share_anothers_counter(world: World) {
+    let ann = world.user("ann").await;
+    let names =
+        ["account:ann", "ann:ann", "*", "a*", "ann\r\nDEL ann", "account\0ann", "ann\0ann", "ann/../ann"];
+    for (number, name) in names.into_iter().enumerate() {
+        for guess in 0..5 {
+            let answer = world.try_from(name, WRONG, &format!("10.1.{number}.{guess}")).await;
+            assert_eq!(kind(&answer), Some(InvalidCredentials), "{name:?}: the counter is not its own");
+        }
+        let answer = world.try_from(name, WRONG, &format!("10.1.{number}.9")).await;
+        assert_eq!(kind(&answer), Some(TooManyAttempts), "{name:?}");
+    }
+    world.try_from("ann", &ann.password, "10.2.0.1").await.unwrap();
 }
 
 async fn cr_07_an_account_is_guarded_against_a_thousand_addresses(world: World) {

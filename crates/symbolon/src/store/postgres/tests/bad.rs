@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{Fresh, fresh};
 use crate::store::postgres::{Options, PostgresStore};
 
-async fn refused(options: Options) -> String {
+pub(super) async fn refused(options: Options) -> String {
     match PostgresStore::open(options, Uuid::nil()).await {
         Ok(_) => panic!("it was opened"),
         Err(error) => error.to_string(),
@@ -61,6 +61,86 @@ async fn a_wrong_password_and_a_missing_database_are_told_apart() {
     assert!(told.contains("does not exist") && told.contains("createdb"), "{told}");
     let told = refused(at("postgres://symbolon@127.0.0.1:1/s".to_owned())).await;
     assert!(told.contains("cannot be reached"), "{told}");
+}
+
+/// What answers is no database, or one that means harm.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_35_a_hostile_or_broken_server_is_an_error_within_bounded_time() {
+    const SALT: &str = "c2FsdHNhbHRzYWx0c2FsdA==";
+    let message = |kind: u8, body: &[u8]| {
+        let mut bytes = vec![kind];
+        bytes.extend(u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+        bytes.extend(body);
+        bytes
+    };
+    let scram = message(b'R', b"\0\0\0\x0aSCRAM-SHA-256\0\0");
+    let welcome = [message(b'R', &[0; 4]), message(b'Z', b"I")].concat();
+    let columns =
+        message(b'T', b"\0\x01transaction_read_only\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0");
+    let answer = |row: &[u8]| {
+        [columns.clone(), message(b'D', row), message(b'C', b"SHOW\0"), message(b'Z', b"I")].concat()
+    };
+    // What it says at first, and what to each message after; `{nonce}` is the one that it was sent.
+    let hostile: [(&str, Vec<u8>, Vec<u8>); 8] = [
+        (
+            "two thousand million rounds",
+            scram.clone(),
+            message(b'R', format!("\0\0\0\x0br={{nonce}}x,s={SALT},i=2147483647").as_bytes()),
+        ),
+        ("no round", scram.clone(), message(b'R', format!("\0\0\0\x0br={{nonce}}x,s={SALT},i=0").as_bytes())),
+        ("another's nonce", scram, message(b'R', format!("\0\0\0\x0br=x,s={SALT},i=4096").as_bytes())),
+        ("a row shorter than it says", welcome.clone(), answer(b"\0\x01\0\0\0\x64on")),
+        ("a row of no columns", welcome.clone(), answer(b"\0\0")),
+        ("a row of a negative length", welcome, answer(b"\0\x01\x80\0\0\0on")),
+        ("a message longer than any", b"R\x7f\xff\xff\xff".to_vec(), Vec::new()),
+        ("nothing", Vec::new(), Vec::new()),
+    ];
+    for (what, first, then) in hostile {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            while let Ok((wire, _)) = listener.accept().await {
+                tokio::spawn(hostility(wire, first.clone(), then.clone()));
+            }
+        });
+        let options = Options {
+            connect_timeout: std::time::Duration::from_millis(500),
+            ..at(format!("postgres://symbolon:secret@{address}/s"))
+        };
+        // On a thread of its own: an endless computation must not stop the clock that it is judged by.
+        let opened = tokio::spawn(refused(options));
+        let told = tokio::time::timeout(std::time::Duration::from_secs(20), opened).await;
+        let told = told
+            .unwrap_or_else(|_| panic!("{what}: it goes on"))
+            .unwrap_or_else(|died| panic!("{what}: {died}"));
+        assert!(!told.is_empty() && !told.contains("secret"), "{what}: {told}");
+        server.abort();
+    }
+}
+
+async fn hostility(mut wire: tokio::net::TcpStream, first: Vec<u8>, then: Vec<u8>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut buffer = [0; 1024];
+    let mut say = first;
+    while let Ok(length @ 1..) = wire.read(&mut buffer).await {
+        let heard = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let nonce = heard.split("r=").nth(1).unwrap_or_default();
+        let mut said = Vec::new();
+        // A nonce changes the length of what it stands in, which stands before it.
+        match String::from_utf8(say.clone()) {
+            Ok(text) if text.contains("{nonce}") => {
+                let body = text[5..].replace("{nonce}", nonce);
+                said.push(b'R');
+                said.extend(u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+                said.extend(body.as_bytes());
+            }
+            _ => said.extend(&say),
+        }
+        if wire.write_all(&said).await.is_err() {
+            return;
+        }
+        say.clone_from(&then);
+    }
 }
 
 #[tokio::test]

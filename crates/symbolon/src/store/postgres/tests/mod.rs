@@ -2,6 +2,7 @@
 
 mod bad;
 mod commits;
+mod feed;
 mod hints;
 
 use symbolon_cluster::Database;
