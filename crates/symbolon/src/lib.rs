@@ -146,7 +146,7 @@ impl Symbolon {
             Keyring::open(&settings, &*store, &master, clock.now(), &*randomness).await?;
         let engine = Self(Arc::new(Engine {
             misses: Misses::new(&settings.throttle),
-            touches: Touches::default(),
+            touches: Touches::new(settings.session_cache),
             failures: Failures::default(),
             leaving: AtomicBool::new(false),
             admins: tokio::sync::Mutex::default(),
@@ -297,6 +297,8 @@ impl Symbolon {
             audit: now.minus(self.settings().audit_keep),
             throttle_most: self.settings().throttle.most,
         };
+        // Whose activity waits is not over, whatever its row says. Where it cannot be written nothing else can.
+        self.flush_touches().await?;
         // Small batches: each is one short transaction between those of callers. A full batch leaves more to the next round.
         for _ in 0..10 {
             if self.store().purge(before, PURGE_BATCH).await? < PURGE_BATCH {

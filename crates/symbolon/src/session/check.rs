@@ -136,8 +136,12 @@ impl Symbolon {
         let memory = self.memory();
         let fresh = memory.fresh(&*self.0.clock);
         let noted = memory.view.last_seq();
-        let row = self.store().standing_session(id).await?;
+        let mut row = self.store().standing_session(id).await?;
         let hash = cookie.hash();
+        if let Some(row) = &mut row {
+            // It may be in use although the store could not be told.
+            self.0.touches.apply(&mut row.session);
+        }
         let row = row.filter(|row| row.live(self.now()));
         if row.is_none() {
             // What memory may have kept of it has run out with it.

@@ -221,12 +221,14 @@ pub enum Refreshed {
     Ahead(SessionWithUser),
 }
 
-/// Activity of one session.
+/// Activity of one session: once, or for as long as it went on without a pause as long as the session's idle time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Touch {
     /// Which.
     pub session: Uuid,
-    /// When.
+    /// When it began.
+    pub since: Timestamp,
+    /// When it was last.
     pub seen: Timestamp,
     /// The idle end that follows.
     pub idle_expires_at: Timestamp,

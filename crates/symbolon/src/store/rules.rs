@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     AuditRow, Charged, ClientRow, Condition, Counter, End, Kind, Limit, LoginRow, PurgeBefore, Result,
-    SessionRow, SessionWithUser, StoreError, ThrottleRule, TokenRef, Transition, UserRow,
+    SessionRow, SessionWithUser, StoreError, ThrottleRule, TokenRef, Touch, Transition, UserRow,
 };
 
 /// How long the row of a guard stays when its lease is over.
@@ -99,12 +99,29 @@ pub fn crowded_out_row(limit: &Limit, ended: &[Uuid]) -> Option<AuditRow> {
     Some(row)
 }
 
-/// Whether activity at `seen` counts: the session was not ended, had not run out then, and no later activity is known.
-pub fn moves(session: &SessionRow, seen: Timestamp) -> bool {
+/// Whether activity counts: the session was not ended, had not run out when it began, was not over when it was last, and no later
+/// activity is known.
+pub fn moves(session: &SessionRow, touch: &Touch) -> bool {
     session.ended_at.is_none()
-        && session.last_seen < seen
-        && seen < session.idle_expires_at
-        && seen < session.expires_at
+        && session.last_seen < touch.seen
+        && touch.since < session.idle_expires_at
+        && touch.seen < session.expires_at
+}
+
+/// Notes activity in a session's row, if it counts.
+pub fn touch(session: &mut SessionRow, touch: &Touch) {
+    if moves(session, touch) {
+        session.last_seen = touch.seen;
+        session.idle_expires_at = touch.idle_expires_at.min(session.expires_at);
+    }
+}
+
+/// Two activities of a session as one, when the later began before the session had run out after the earlier; else the later alone,
+/// of which somebody else must have known that the session was live.
+pub fn joined(one: Touch, other: Touch) -> Touch {
+    let (earlier, later) = if one.seen <= other.seen { (one, other) } else { (other, one) };
+    let unbroken = later.since < earlier.idle_expires_at;
+    Touch { since: if unbroken { earlier.since.min(later.since) } else { later.since }, ..later }
 }
 
 /// Whether a session's row may go.

@@ -7,11 +7,12 @@ promises! {
     activity_moves_the_idle_end,
     activity_never_passes_the_absolute_end,
     activity_comes_in_any_order,
+    activity_that_waited_counts_from_its_beginning,
     st_21_activity_never_revives,
 }
 
 fn touch(session: &SessionRow, seen: i64, idle: i64) -> Touch {
-    Touch { session: session.id, seen: at(seen), idle_expires_at: at(idle) }
+    Touch { session: session.id, since: at(seen), seen: at(seen), idle_expires_at: at(idle) }
 }
 
 async fn activity_moves_the_idle_end(world: World) {
@@ -36,6 +37,23 @@ async fn activity_never_passes_the_absolute_end(world: World) {
     let row = world.store.session(session.id).await.unwrap().unwrap().session;
     assert_eq!(row, SessionRow { last_seen: at(80), idle_expires_at: at(100), ..session.clone() });
     assert!(!world.lives(&session, at(100)).await);
+}
+
+/// A store that could not be written for longer than a session may be idle: what went on without a pause is one activity.
+async fn activity_that_waited_counts_from_its_beginning(world: World) {
+    let ann = world.user("ann").await;
+    let (one, other, over) = (world.mint(&ann).await, world.mint(&ann).await, world.mint(&ann).await);
+    let since = |session: &SessionRow, since: i64, seen: i64| Touch {
+        since: at(since),
+        ..touch(session, seen, seen + 3_600)
+    };
+    let late = over.expires_at.since(at(0)).as_secs();
+    let past_all = since(&over, 0, i64::try_from(late).unwrap());
+    world.store.touch(vec![since(&one, 3_599, 9_000), since(&other, 3_600, 9_000), past_all]).await.unwrap();
+    let row = async |session: &SessionRow| world.store.session(session.id).await.unwrap().unwrap().session;
+    assert_eq!(row(&one).await, SessionRow { last_seen: at(9_000), idle_expires_at: at(12_600), ..one });
+    assert_eq!(row(&other).await, other, "it had run out when that began");
+    assert_eq!(row(&over).await, over, "and nothing goes past the absolute end");
 }
 
 async fn activity_comes_in_any_order(world: World) {

@@ -285,7 +285,7 @@ async fn a_limited_mint_ends_the_oldest_logins_and_no_grant(world: World) {
         logins.push(world.mint_row(&ann, row).await);
     }
     let [oldest, grant, second, ran_out, newest] = logins.try_into().unwrap();
-    let run_out = Touch { session: ran_out.id, seen: at(1), idle_expires_at: at(5) };
+    let run_out = Touch { session: ran_out.id, since: at(1), seen: at(1), idle_expires_at: at(5) };
     world.store.touch(vec![run_out]).await.unwrap();
 
     let audit = AuditRow { user: Some(ann.id), ..world.audit_row("session_ended", at(9)) };

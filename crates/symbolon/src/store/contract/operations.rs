@@ -132,8 +132,9 @@ pub(super) struct Mint {
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
     pub(super) session: u8,
-    /// This long ago.
+    /// This long ago, and for so long.
     pub(super) secs: i64,
+    pub(super) went_on_secs: i64,
     pub(super) idle_secs: i64,
 }
 
@@ -234,9 +235,11 @@ fn mint() -> impl Strategy<Value = Mint> {
 }
 
 fn activity() -> impl Strategy<Value = Activity> {
-    (0..4_u8, -5..60_i64, 1..600_i64).prop_map(|(session, secs, idle_secs)| Activity {
+    let went_on = prop_oneof![Just(0_i64), 0..1_200_i64];
+    (0..4_u8, -5..60_i64, went_on, 1..600_i64).prop_map(|(session, secs, went_on_secs, idle_secs)| Activity {
         session,
         secs,
+        went_on_secs,
         idle_secs,
     })
 }

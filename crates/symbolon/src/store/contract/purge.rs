@@ -53,7 +53,7 @@ async fn sessions_that_are_over_go_in_batches(world: World) {
 async fn a_live_session_stays(world: World) {
     let ann = world.user("ann").await;
     let session = world.mint(&ann).await;
-    let touch = Touch { session: session.id, seen: at(1_000), idle_expires_at: at(4_600) };
+    let touch = Touch { session: session.id, since: at(1_000), seen: at(1_000), idle_expires_at: at(4_600) };
     world.store.touch(vec![touch]).await.unwrap();
     let before = PurgeBefore { sessions: at(4_600), ..nothing_before(at(4_600)) };
     assert_eq!(world.store.purge(before, 99).await.unwrap(), 0);

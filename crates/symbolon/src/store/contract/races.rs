@@ -209,7 +209,7 @@ async fn st_21_activity_against_an_ending_revives_nothing(world: World) {
     let ann = world.user("ann").await;
     for _ in 0..ROUNDS {
         let session = world.mint(&ann).await;
-        let touch = Touch { session: session.id, seen: at(1), idle_expires_at: at(9_000) };
+        let touch = Touch { session: session.id, since: at(1), seen: at(1), idle_expires_at: at(9_000) };
         let end = Transition { end: Some(End::Session { id: session.id, owner: None }), ..transition(at(1)) };
         let before = PurgeBefore { now: at(0), sessions: at(2), audit: at(0), throttle_most: 9 };
         let (touching, purging, ending) =

@@ -181,11 +181,8 @@ impl Store for MemoryStore {
     async fn touch(&self, touches: Vec<Touch>) -> Result<()> {
         let mut state = self.lock();
         for touch in touches {
-            if let Some(session) = state.sessions.get_mut(&touch.session)
-                && rules::moves(session, touch.seen)
-            {
-                session.last_seen = touch.seen;
-                session.idle_expires_at = touch.idle_expires_at.min(session.expires_at);
+            if let Some(session) = state.sessions.get_mut(&touch.session) {
+                rules::touch(session, &touch);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use symbolon::{ErrorKind, session::Via, store::Store, token::issue::Wish};
+use symbolon_token::SessionCookie;
 
 use crate::common::{Call, World, caller, kind, over_every_store};
 
@@ -14,6 +15,9 @@ over_every_store! {
     a_killed_process_loses_activity_and_lengthens_nothing,
     activity_that_waits_counts_for_renewal_and_exchange,
     the_list_shows_activity_that_waited,
+    a_session_in_use_outlives_a_store_that_takes_no_writes,
+    an_outage_lengthens_nothing_past_the_absolute_end,
+    what_waits_for_the_store_is_bounded,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -148,6 +152,87 @@ async fn the_list_shows_activity_that_waited(world: World) {
     assert!(world.accepts(&browser.cookie).await);
     let listed = world.engine.sessions(ann.id).await.unwrap();
     assert_eq!((listed.len(), listed[0].last_seen), (1, world.now()));
+}
+
+/// Somebody comes every day, for so many, and the store takes no write.
+async fn days_without_writes(world: &World, days: usize, cookie: &SessionCookie) {
+    for _ in 0..days {
+        world.clock.advance(DAY);
+        assert!(world.accepts(cookie).await);
+        world.store.fail_before(Call::Touch);
+        assert_eq!(kind(&world.engine.sessions_written().await), Some(ErrorKind::Unavailable));
+        // Nor is what seems to be over removed, as long as what is not cannot be told.
+        world.store.fail_before(Call::Touch);
+        assert_eq!(kind(&world.engine.tend().await), Some(ErrorKind::Unavailable));
+    }
+}
+
+async fn a_session_in_use_outlives_a_store_that_takes_no_writes(world: World) {
+    let ann = world.user("ann").await;
+    let (used, left) = (world.browser(&ann).await, world.browser(&ann).await);
+    days_without_writes(&world, 10, &used.cookie).await;
+    let row = async |world: &World| world.store.session(used.session.id).await.unwrap().unwrap().session;
+    assert_eq!(row(&world).await, used.session, "the row knows nothing, and ran out days ago");
+    world.engine.ask_session(&used.cookie, None).await.map(drop).unwrap();
+    assert!(!world.accepts(&left.cookie).await, "what was left alone has run out");
+
+    // The store is back: while the write is under way, and after.
+    let mut hold = world.store.hold_before(Call::Touch);
+    let flush = tokio::spawn({
+        let engine = world.engine.clone();
+        async move { engine.tend().await }
+    });
+    hold.reached().await;
+    world.engine.ask_session(&used.cookie, None).await.map(drop).unwrap();
+    hold.release();
+    flush.await.unwrap().unwrap();
+    let seen = world.now();
+    assert_eq!((row(&world).await.last_seen, row(&world).await.idle_expires_at), (seen, seen.plus(7 * DAY)));
+    assert!(!world.accepts(&left.cookie).await);
+    let world = world.kill().await;
+    assert!(world.accepts(&used.cookie).await, "and whoever reads the row knows it");
+    world.clock.advance(7 * DAY);
+    assert!(!world.accepts(&used.cookie).await, "it has earned no more than that");
+}
+
+async fn an_outage_lengthens_nothing_past_the_absolute_end(world: World) {
+    let ann = world.user("ann").await;
+    let (used, lost) = (world.browser(&ann).await, world.browser(&ann).await);
+    days_without_writes(&world, 29, &used.cookie).await;
+    world.clock.advance(DAY);
+    assert!(!world.accepts(&used.cookie).await);
+    assert!(world.engine.ask_session(&used.cookie, None).await.is_err());
+    world.engine.tend().await.unwrap();
+    let row = world.store.session(used.session.id).await.unwrap();
+    assert!(
+        row.is_none_or(|row| row.session.expires_at == used.session.expires_at && !row.live(world.now()))
+    );
+    // And what only memory knew ends with it.
+    let world = world.kill().await;
+    assert!(!world.accepts(&used.cookie).await && !world.accepts(&lost.cookie).await);
+}
+
+async fn what_waits_for_the_store_is_bounded(world: World) {
+    let world = world.restart_with(|settings| settings.session_cache = 2).await;
+    let ann = world.user("ann").await;
+    let mut browsers = Vec::new();
+    for _ in 0..3 {
+        browsers.push(world.browser(&ann).await);
+    }
+    let mut alive = vec![true; 3];
+    for _ in 0..8 {
+        world.clock.advance(DAY);
+        for (browser, alive) in browsers.iter().zip(&mut alive) {
+            *alive = world.accepts(&browser.cookie).await;
+        }
+        world.store.fail_before(Call::Touch);
+        assert_eq!(kind(&world.engine.sessions_written().await), Some(ErrorKind::Unavailable));
+    }
+    assert_eq!(
+        alive,
+        [true, true, false],
+        "of the third there was no room to note anything: it ends as its row says"
+    );
 }
 
 /// The figure of the design: 1,000,000 checks of 1,000 sessions within a minute. Their activity is written every five seconds, as the

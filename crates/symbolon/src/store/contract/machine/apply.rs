@@ -56,8 +56,9 @@ impl Machine {
                 self.same(async |store| store.refresh(request.clone()).await).await?;
             }
             Operation::Touch(activities) => {
-                let touch = |Activity { session, secs, idle_secs }| Touch {
+                let touch = |Activity { session, secs, went_on_secs, idle_secs }| Touch {
                     session: self.session(session),
+                    since: self.later(-secs - went_on_secs),
                     seen: self.later(-secs),
                     idle_expires_at: self.later(idle_secs),
                 };

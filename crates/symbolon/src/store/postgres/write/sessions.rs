@@ -120,13 +120,14 @@ pub(in crate::store::postgres) async fn touch(sql: &Connection, touches: &[Touch
             left.into_iter().partition(|touch| seen.insert(touch.session));
         batch.add(
             "UPDATE sessions AS s SET last_seen = t.seen, idle_expires_at = least(t.idle, s.expires_at) \
-             FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS t (id, seen, idle) \
-             WHERE s.id = t.id AND s.ended_at IS NULL AND s.last_seen < t.seen AND t.seen < s.idle_expires_at \
+             FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS t (id, seen, idle, since) \
+             WHERE s.id = t.id AND s.ended_at IS NULL AND s.last_seen < t.seen AND t.since < s.idle_expires_at \
              AND t.seen < s.expires_at",
             params![
                 now.iter().map(|touch| touch.session).collect::<Vec<_>>(),
                 now.iter().map(|touch| touch.seen.as_millis()).collect::<Vec<_>>(),
                 now.iter().map(|touch| touch.idle_expires_at.as_millis()).collect::<Vec<_>>(),
+                now.iter().map(|touch| touch.since.as_millis()).collect::<Vec<_>>(),
             ],
         );
         left = later;

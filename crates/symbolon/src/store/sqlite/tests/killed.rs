@@ -211,7 +211,8 @@ async fn one_turn(store: &SqliteStore, number: u128, turn: u128) -> Result<()> {
             say(&format!("removed {kid}"));
         }
     }
-    let touch = |session| Touch { session, seen: Timestamp::from_secs(1_700_000_100), idle_expires_at };
+    let seen = Timestamp::from_secs(1_700_000_100);
+    let touch = |session| Touch { session, since: seen, seen, idle_expires_at };
     store.touch(vec![touch(first), touch(second)]).await
 }
 

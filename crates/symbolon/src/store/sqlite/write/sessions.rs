@@ -82,13 +82,14 @@ pub(in crate::store::sqlite) fn refresh(sql: &Connection, request: &RefreshReque
 pub(in crate::store::sqlite) fn touch(sql: &Connection, touches: &[Touch]) -> Write<()> {
     let mut statement = sql.prepare_cached(
         "UPDATE sessions SET last_seen = ?2, idle_expires_at = min(?3, expires_at) \
-         WHERE id = ?1 AND ended_at IS NULL AND last_seen < ?2 AND ?2 < idle_expires_at AND ?2 < expires_at",
+         WHERE id = ?1 AND ended_at IS NULL AND last_seen < ?2 AND ?4 < idle_expires_at AND ?2 < expires_at",
     )?;
     for touch in touches {
         statement.execute(params![
             touch.session.as_bytes(),
             touch.seen.as_millis(),
-            touch.idle_expires_at.as_millis()
+            touch.idle_expires_at.as_millis(),
+            touch.since.as_millis()
         ])?;
     }
     done(())
