@@ -1,22 +1,26 @@
 //! Deciding credentials, behind the extractors of `symbolon-http`. Freshness is asked first, then the view, then a cache; the time last.
 
-use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, net::IpAddr, ops::Range, pin::Pin, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use serde::Deserialize;
 use serde_json::json;
 use symbolon_http::{Amr, Check, Credential, Identity, Refusal, SessionKind, Settings, ShownProof, Via};
-use symbolon_token::{AccessClaims, Kid, SessionCookie, SessionMark, Timestamp};
+use symbolon_token::{AccessClaims, SessionCookie, SessionMark, Timestamp, TokenRef};
 use uuid::Uuid;
 
 use crate::{Freshness, Inner, WhenStale, memory::KnownCookie};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A token whose text was proven.
+/// A token whose text was proven. What every check asks lies in front, in a line or two of memory that most of the time is not near.
+#[repr(C)]
 pub(crate) struct Proven {
-    claims: AccessClaims,
-    kid: Kid,
+    token: TokenRef,
+    /// From when until when it may count.
+    life: Range<Timestamp>,
+    /// The thumbprint of the key that it is bound to.
+    jkt: Option<Box<str>>,
     identity: Identity,
 }
 
@@ -102,14 +106,14 @@ impl Check for Checker {
 impl Proven {
     /// Shown without a proof: nothing for a token that wants one besides (DP-02).
     fn bare(&self) -> Result<Identity, Refusal> {
-        if self.claims.cnf.is_none() { Ok(self.identity.clone()) } else { Err(Refusal::InvalidToken) }
+        if self.jkt.is_none() { Ok(self.identity.clone()) } else { Err(Refusal::InvalidToken) }
     }
 }
 
 impl Checker {
     /// The last question about a bound token: it uses the proof up.
     fn possessed(&self, proven: &Proven, token: &str, proof: &ShownProof) -> Result<Identity, Refusal> {
-        self.inner.dpop.possessed(&proven.claims, token, proof, &*self.inner.clock)?;
+        self.inner.dpop.possessed(proven.jkt.as_deref(), token, proof, &*self.inner.clock)?;
         Ok(proven.identity.clone())
     }
 
@@ -133,7 +137,7 @@ impl Checker {
             None if self.inner.keys.loaded().misses_key_of(token) => return None,
             None => return Some(Err(Refusal::InvalidToken)),
         };
-        let ended = self.freshness == Freshness::Local && memory.view.ends_token(&proven.claims, &proven.kid);
+        let ended = self.freshness == Freshness::Local && memory.view.ends(&proven.token);
         Some(if !ended && self.in_time(&proven) { Ok(proven) } else { Err(Refusal::InvalidToken) })
     }
 
@@ -158,14 +162,20 @@ impl Checker {
         if let Some(proven) = self.inner.tokens.get(&seen) {
             return Some(proven);
         }
-        let (claims, kid) = self.inner.keys.loaded().verifier.authenticate(token).ok()?;
-        let proven = Arc::new(Proven { identity: by_bearer(&claims), claims, kid });
+        let loaded = self.inner.keys.loaded();
+        let (claims, kid) = loaded.verifier.authenticate(token).ok()?;
+        let proven = Arc::new(Proven {
+            token: TokenRef::of(&claims, &kid),
+            life: loaded.verifier.life(&claims),
+            identity: by_bearer(&claims),
+            jkt: claims.cnf.map(|bound| bound.jkt.into()),
+        });
         self.inner.tokens.insert(seen, Arc::clone(&proven));
         Some(proven)
     }
 
     fn in_time(&self, proven: &Proven) -> bool {
-        self.inner.keys.loaded().verifier.in_time(&proven.claims, self.inner.clock.now()).is_ok()
+        proven.life.contains(&self.inner.clock.now())
     }
 
     fn recall_cookie(&self, cookie: &SessionCookie) -> Option<Result<Identity, Refusal>> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use symbolon_http::{DpopRefusal, Nonce, Origin, Refusal, ShownProof};
 use symbolon_token::{
-    AccessClaims, Proof,
+    Proof,
     dpop::{Nonces, NotTaken, REMEMBERED, UsedProofs},
 };
 
@@ -34,13 +34,13 @@ impl Dpop {
     /// Whether the proof is of the key that a good token is bound to, for this request and token, and not used before; it is then.
     pub(crate) fn possessed(
         &self,
-        claims: &AccessClaims,
+        bound_to: Option<&str>,
         token: &str,
         shown: &ShownProof,
         clock: &dyn Clock,
     ) -> std::result::Result<(), Refusal> {
         let refused = Refusal::Dpop;
-        let bound = claims.cnf.as_ref().ok_or(refused(DpopRefusal::Token))?;
+        let jkt = bound_to.ok_or(refused(DpopRefusal::Token))?;
         let bad = |_| refused(DpopRefusal::Proof);
         let proof = Proof::parse(&shown.text).map_err(bad)?;
         let url = [self.origin.as_str(), &*shown.path].concat();
@@ -52,7 +52,7 @@ impl Dpop {
             return Err(self.nonce(nonces, at));
         }
         proof.is_for_token(token).map_err(bad)?;
-        if bound.jkt != proof.thumbprint() {
+        if jkt != proof.thumbprint() {
             return Err(refused(DpopRefusal::Token));
         }
         self.used.spend(&proof, at).map_err(|refusal| match refusal {
