@@ -184,19 +184,23 @@ impl Symbolon {
     }
 
     /// Tells the installation what this process asks of it: a master key that it learned, and the lease of guards.
-    async fn settle_installation(&self, learned: Option<store::Installation>) -> Result<()> {
-        let known = match &learned {
-            Some(installation) => installation.clone(),
-            None => self.store().installation().await?,
+    async fn settle_installation(&self, learned: Option<keyring::Learned>) -> Result<()> {
+        let told = |known: &store::Installation| {
+            let told = terms::told(known, self.settings().lease, self.now());
+            self.0.revocation.set_terms(terms::Terms::of(&told));
+            told
         };
-        let told = terms::told(&known, self.settings().lease, self.now());
-        self.0.revocation.set_terms(terms::Terms::of(&told));
-        if learned.is_some() {
-            self.settle_master_key(told).await?;
-        } else if told != known {
-            self.store().set_installation(told).await?;
+        if let Some((is, learned)) = learned {
+            return self.settle_master_key((is, told(&learned))).await;
         }
-        Ok(())
+        // Another process may be telling it something too, and neither may undo what the other said.
+        loop {
+            let known = self.store().installation().await?;
+            let told = told(&known);
+            if told == known || self.store().change_installation(known, told).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Lets memory decide: for good where the store is held alone, else as long as a lease lasts.

@@ -28,7 +28,8 @@ use crate::{
 /// The server must be stopped, and the master key must be the one that the backup was made with. Users, passwords, roles, machine clients
 /// and the audit are then those of the backup. Cookies, access and refresh tokens that were issued before, by this store or the one it
 /// replaces, count no more, and every signing key is a new one: everybody logs in again. What is replaced is kept beside the new store
-/// until you delete it. Killed at any moment, either all of it has happened or nothing.
+/// until you delete it. Killed at any moment, either all of it has happened or nothing. It comes back when no service beside the server
+/// decides by what was before any more: some seconds later, when there were such services.
 ///
 /// With --in-place the store itself is what was put back, by other means than this command: a dump of PostgreSQL, a snapshot of the disk.
 #[derive(Args)]
@@ -73,7 +74,7 @@ impl Restore {
                 self.ask("Take the store for one that was put back, and end every session and token?")
                     .await?;
                 let engine = assemble::engine(&config, &node::issuer(&config), &owner()).await?;
-                let epoch = engine.restored(0, Actor::Cli).await?;
+                let epoch = engine.restored(0, Some(config.lease.duration), Actor::Cli).await?;
                 engine.close().await?;
                 Done { epoch, taken_at: None, replaced: None }
             }
@@ -110,10 +111,10 @@ impl Restore {
             self.ask(&question).await?;
         }
         let restoring = bring(data.to_owned(), file.to_owned()).await?;
-        let (taken_at, above) = (restoring.taken_at(), restoring.above());
+        let (taken_at, above, lease) = (restoring.taken_at(), restoring.above(), restoring.lease());
         let store = Arc::new(restoring.store()?);
         let engine = assemble::engine_over(config, &node::issuer(config), store, master).await?;
-        let epoch = engine.restored(above, Actor::Cli).await?;
+        let epoch = engine.restored(above, lease, Actor::Cli).await?;
         engine.close().await?;
         drop(engine);
         let replaced = tokio::task::spawn_blocking(move || restoring.finish(times::now())).await??;
@@ -132,7 +133,8 @@ impl Restore {
         let taken_at = SqliteStore::past(data)?.backup_of;
         let store = Arc::new(SqliteStore::open_replaced(data, &owner())?);
         let engine = assemble::engine_over(config, &node::issuer(config), store, master).await?;
-        let epoch = engine.restored(0, Actor::Cli).await?;
+        // Nothing here remembers guards of the state that this one took the place of.
+        let epoch = engine.restored(0, Some(config.lease.duration), Actor::Cli).await?;
         engine.close().await?;
         drop(engine);
         // Last: while the mark of a backup is there, no server starts.

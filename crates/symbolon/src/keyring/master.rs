@@ -8,6 +8,11 @@
 //! | 4. leaked, or when no live session names the old one: the file without it | nothing more to do | |
 //!
 //! So each state is one that starts, with the file as it is. Where the keys come from the environment, step 1 and 4 are its keeper's.
+//!
+//! Nodes that share a store hold a key each by their own means, and one that does not hold the new key would take for made up what the
+//! others make by it. So a rotation is refused while another node may decide; and one that comes (back) later finds in the log that it
+//! must look, and does not get to decide before it holds the key that counts (`Keyring::reload`). Of two rotations at once one wins: the
+//! transaction asks whether the installation is still what was read.
 
 use std::{
     path::Path,
@@ -19,7 +24,7 @@ use std::{
 };
 
 use super::{
-    KeyRow, Keyring, MasterKey, MasterKeys, Masters, Recognised, context, file, masters::recognise,
+    KeyRow, Keyring, Learned, MasterKey, MasterKeys, Masters, Recognised, context, file, masters::recognise,
     no_master_key, unsealed,
 };
 use crate::{
@@ -28,7 +33,7 @@ use crate::{
     clock::Randomness,
     error::{Error, ErrorKind, Result},
     revocation::Ending,
-    store::{Installation, Rekey},
+    store::{Outcome, Rekey},
 };
 
 /// How often it is looked whether a live session still names a previous master key.
@@ -57,11 +62,12 @@ impl Symbolon {
     /// signing key. Everybody logs in again. Without a file, that takes a current key which this process was the first to see.
     ///
     /// # Errors
-    /// `Forbidden` when the file does not hold what this process started with, `Unavailable` when file or store cannot be written.
-    /// Repeating it is safe.
+    /// `Forbidden` when the file does not hold what this process started with, or other nodes run on the store; `Unavailable` when file or
+    /// store cannot be written. Repeating it is safe.
     pub async fn rotate_master_key(&self, leaked: bool, by: impl Into<By>) -> Result<MasterRotation> {
         let (by, ring) = (by.into(), &self.0.keyring);
         let _alone = ring.changing.lock().await;
+        self.refuse_beside_others().await?;
         let Some(path) = &ring.file else {
             return self.without_file(leaked, &by).await;
         };
@@ -84,7 +90,7 @@ impl Symbolon {
             installation.master_keys.truncate(1);
             installation.epoch += 1;
         }
-        let next = self.take_over(keys, installation, leaked, rotated(&by, leaked)).await?;
+        let next = self.take_over(keys, (known, installation), leaked, rotated(&by, leaked)).await?;
         if leaked && let Some(current) = given.first() {
             self.shorten(path, std::slice::from_ref(current));
         }
@@ -99,11 +105,13 @@ impl Symbolon {
         if !leaked || !ring.adopted.load(SeqCst) || before.previous().is_empty() {
             return Ok(MasterRotation::ByHand);
         }
-        let mut installation = self.store().installation().await?;
+        let known = self.store().installation().await?;
+        let mut installation = known.clone();
         let gone: Vec<u32> = before.previous().iter().map(|master| master.version).collect();
         installation.master_keys.truncate(1);
         installation.epoch += 1;
-        let next = self.take_over(before.without(&gone), installation, true, rotated(by, true)).await?;
+        let next =
+            self.take_over(before.without(&gone), (known, installation), true, rotated(by, true)).await?;
         Ok(done(&next, true))
     }
 
@@ -111,12 +119,12 @@ impl Symbolon {
     pub(super) async fn take_over(
         &self,
         keys: Vec<(u32, MasterKey)>,
-        installation: Installation,
+        (was, installation): Learned,
         ends_all: bool,
         event: Event<'_>,
     ) -> Result<Arc<Masters>> {
         let (ring, now) = (&self.0.keyring, self.now());
-        let next = Masters::of(keys, installation.epoch).map(Arc::new).ok_or_else(no_master_key)?;
+        let next = Masters::of(keys, &installation).map(Arc::new).ok_or_else(no_master_key)?;
         let rows = self.store().keys().await?;
         let (keys, removed) = if ends_all {
             let youngest = rows.iter().map(|row| row.created_at).max();
@@ -128,8 +136,7 @@ impl Symbolon {
             (sealed_anew(&rows, &next, self.randomness())?, Vec::new())
         };
         let event = event.with("fingerprint", next.current().master.fingerprint());
-        let rekey = Rekey { installation, keys, removed, ends_sessions: ends_all };
-        self.transition(Ending::nothing(event).rekeying(rekey), now).await?;
+        self.rekey(Rekey { was, installation, keys, removed, ends_sessions: ends_all }, event).await?;
         ring.replace(Arc::clone(&next), self.store(), self.now()).await?;
         ring.adopted.store(false, SeqCst);
         // A mint that is under way may name the key before: it is looked for when that is over.
@@ -137,13 +144,36 @@ impl Symbolon {
         Ok(next)
     }
 
+    async fn rekey(&self, rekey: Rekey, event: Event<'_>) -> Result<()> {
+        match self.transition(Ending::nothing(event).rekeying(rekey), self.now()).await? {
+            Outcome::Done(_) => Ok(()),
+            Outcome::Stale | Outcome::NotFound => Err(Error::new(
+                ErrorKind::Forbidden,
+                "Another process has just changed what the installation knows of its master keys and settings. Nothing was changed here; \
+                 look at what it did before you repeat this.",
+            )),
+        }
+    }
+
+    async fn refuse_beside_others(&self) -> Result<()> {
+        if self.alone().await? {
+            return Ok(());
+        }
+        let text = "Other nodes run on this database, and would not know the new master key. Stop all nodes but one and run this there; \
+                    then give the others its master key file, and start them. Nothing was changed.";
+        Err(Error::new(ErrorKind::Forbidden, text))
+    }
+
     /// What a start finds to do: the installation learns the key that stands in front, and all is sealed by it.
-    pub(crate) async fn settle_master_key(&self, installation: Installation) -> Result<()> {
+    pub(crate) async fn settle_master_key(&self, learned: Learned) -> Result<()> {
         let ring = &self.0.keyring;
         let _alone = ring.changing.lock().await;
+        if learned.0.master_keys != learned.1.master_keys {
+            self.refuse_beside_others().await?;
+        }
         let was_new = ring.adopted.load(SeqCst);
         let keys = ring.masters().without(&[]);
-        self.take_over(keys, installation, false, rotated(&Actor::System.into(), false)).await?;
+        self.take_over(keys, learned, false, rotated(&Actor::System.into(), false)).await?;
         ring.adopted.store(was_new, SeqCst);
         Ok(())
     }
@@ -157,22 +187,26 @@ impl Symbolon {
         ring.next_look.store(now.plus(LOOK_EVERY).as_millis(), Relaxed);
         let _alone = ring.changing.lock().await;
         let before = ring.masters();
+        let sealed = self.store().keys().await?;
         let mut gone = Vec::new();
         for master in before.previous() {
-            if !self.store().names_master_key(master.version, now).await? {
+            // Another process may have sealed a key by it after the others were sealed anew; a start seals it anew too.
+            let seals = sealed.iter().any(|key| key.key_version == master.version);
+            if !seals && !self.store().names_master_key(master.version, now).await? {
                 gone.push(master.version);
             }
         }
         if gone.is_empty() {
             return Ok(());
         }
-        let mut installation = self.store().installation().await?;
+        let was = self.store().installation().await?;
+        let mut installation = was.clone();
         installation.master_keys.retain(|(version, _)| !gone.contains(version));
         let event = Event::new("master_key_dropped", Actor::System, None).with("versions", gone.clone());
-        let rekey = Rekey { installation, keys: Vec::new(), removed: Vec::new(), ends_sessions: false };
-        self.transition(Ending::nothing(event).rekeying(rekey), now).await?;
         let next =
-            Masters::of(before.without(&gone), before.epoch()).map(Arc::new).ok_or_else(no_master_key)?;
+            Masters::of(before.without(&gone), &installation).map(Arc::new).ok_or_else(no_master_key)?;
+        let rekey = Rekey { was, installation, keys: Vec::new(), removed: Vec::new(), ends_sessions: false };
+        self.rekey(rekey, event).await?;
         ring.replace(Arc::clone(&next), self.store(), now).await?;
         if let Some(path) = &ring.file {
             // Of what stands there, all but what was dropped: a key that is not known here may be somebody's yet.

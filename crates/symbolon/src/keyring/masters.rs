@@ -86,6 +86,26 @@ pub(super) fn recognise(installation: &Installation, given: &[MasterKey]) -> Res
     Ok(Recognised { keys: counting, installation, adopted: known.is_none() && !is_new })
 }
 
+/// The keys that count where the store is shared: in the installation's order, however they were given, so that all nodes have the same
+/// one in front. The installation's current one must be among them: what the others make by it could not be told from what was made up.
+pub(super) fn in_order(installation: &Installation, given: &[MasterKey]) -> Result<Vec<(u32, MasterKey)>> {
+    let held = installation.master_keys.iter().filter_map(|(number, fingerprint)| {
+        let key = given.iter().find(|key| key.fingerprint() == *fingerprint)?;
+        Some((*number, key.clone()))
+    });
+    let keys: Vec<_> = held.collect();
+    let current = installation.master_keys.first();
+    if current.map(|(number, _)| *number) == keys.first().map(|(number, _)| *number) {
+        return Ok(keys);
+    }
+    let fingerprint = current.map(|(_, fingerprint)| fingerprint.as_str()).unwrap_or_default();
+    let text = format!(
+        "The master key was replaced, and this node does not hold the one that counts now ({fingerprint}). Give it the master key file of \
+         the node that replaced it."
+    );
+    Err(Error::new(ErrorKind::Unavailable, text))
+}
+
 /// A master key with its number, and what is derived from it.
 pub(super) struct Versioned {
     pub(super) version: u32,
@@ -100,13 +120,16 @@ pub(super) struct Versioned {
 pub(crate) struct Masters {
     current: Versioned,
     previous: Vec<Versioned>,
+    /// What the installation knew of master keys then.
+    known: Vec<(u32, String)>,
     /// Part of the MAC keys: raised, none of what was MACed before is genuine.
     epoch: u32,
 }
 
 impl Masters {
     /// `None` without a key.
-    pub(super) fn of(keys: Vec<(u32, MasterKey)>, epoch: u32) -> Option<Self> {
+    pub(super) fn of(keys: Vec<(u32, MasterKey)>, installation: &Installation) -> Option<Self> {
+        let epoch = installation.epoch;
         let mut keys = keys.into_iter().map(|(version, master)| Versioned {
             version,
             cookie: master.mac_key("session cookie", epoch),
@@ -116,7 +139,13 @@ impl Masters {
             throttle: master.mac_key("throttle", 0),
             master,
         });
-        Some(Self { current: keys.next()?, previous: keys.collect(), epoch })
+        let (current, known) = (keys.next()?, installation.master_keys.clone());
+        Some(Self { current, previous: keys.collect(), known, epoch })
+    }
+
+    /// Whether the installation knows the same still.
+    pub(super) fn are_of(&self, installation: &Installation) -> bool {
+        self.known == installation.master_keys && self.epoch == installation.epoch
     }
 
     pub(super) fn current(&self) -> &Versioned {
@@ -209,6 +238,23 @@ mod tests {
         let counting = found.keys.iter().map(|(number, _)| *number).collect();
         let kept = found.installation.master_keys.iter().map(|(number, _)| *number).collect();
         Some((counting, kept, found.adopted))
+    }
+
+    #[test]
+    fn km_02_nodes_that_share_a_store_have_the_same_key_in_front() {
+        let [a, b, c] = [(); 3].map(|()| MasterKey::generate(&SystemRandomness));
+        let known = installation(vec![(2, b.fingerprint()), (1, a.fingerprint())]);
+        let numbers = |given: &[&MasterKey]| {
+            let given: Vec<MasterKey> = given.iter().map(|key| (*key).clone()).collect();
+            let keys = in_order(&known, &given).map_err(|error| error.to_string())?;
+            Ok::<_, String>(keys.iter().map(|(number, _)| *number).collect::<Vec<u32>>())
+        };
+        assert_eq!(numbers(&[&b, &a]), Ok(vec![2, 1]));
+        assert_eq!(numbers(&[&a, &b]), Ok(vec![2, 1]), "however they were given");
+        assert_eq!(numbers(&[&c, &b]), Ok(vec![2]), "what the installation does not know does not count");
+        for lacking in [&[&a][..], &[&c, &a], &[]] {
+            assert!(numbers(lacking).unwrap_err().contains(&b.fingerprint()));
+        }
     }
 
     #[test]

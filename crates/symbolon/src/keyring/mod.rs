@@ -27,7 +27,7 @@ use symbolon_token::{AccessClaims, Algorithm, Compact, Jwks, Kid, SigningKey, Ti
 use life::Life;
 pub use master::MasterRotation;
 pub use masters::MasterKeys;
-use masters::{Masters, Recognised, recognise};
+use masters::{Masters, Recognised, in_order, recognise};
 pub use seal::{MasterKey, NotAMasterKey};
 
 use crate::{
@@ -60,6 +60,9 @@ pub(crate) struct Keyring {
 
 /// How often a start looks at an installation that others change under its eyes.
 const LOOKS: u32 = 20;
+
+/// What the installation is, and what it shall be told.
+pub(crate) type Learned = (Installation, Installation);
 
 struct Key {
     row: KeyRow,
@@ -102,14 +105,15 @@ pub struct KeyInfo {
 }
 
 impl Keyring {
-    /// The keyring, and what the installation must still be told before anybody is answered: that it has a new master key.
+    /// The keyring, and what the installation must still be told before anybody is answered, beside what it was: that it has a new master
+    /// key.
     pub(crate) async fn open(
         settings: &Settings,
         store: &dyn Store,
         master: &MasterKeys,
         now: Timestamp,
         randomness: &dyn Randomness,
-    ) -> Result<(Self, Option<Installation>)> {
+    ) -> Result<(Self, Option<Learned>)> {
         // Of several processes that start at once one tells the installation something, and the others look again (KM-06).
         for _ in 0..LOOKS {
             if let Some(opened) = Self::try_open(settings, store, master, now, randomness).await? {
@@ -126,11 +130,17 @@ impl Keyring {
         master: &MasterKeys,
         now: Timestamp,
         randomness: &dyn Randomness,
-    ) -> Result<Option<(Self, Option<Installation>)>> {
+    ) -> Result<Option<(Self, Option<Learned>)>> {
         let known = store.installation().await?;
-        let Recognised { keys, installation, adopted } = recognise(&known, &master.keys)?;
+        let mut recognised = recognise(&known, &master.keys)?;
+        if store.shared() && !recognised.adopted && !known.master_keys.is_empty() {
+            // Which key is current others have settled: only a new one can take its place.
+            recognised.keys = in_order(&known, &master.keys)?;
+            recognised.installation = known.clone();
+        }
+        let Recognised { keys, installation, adopted } = recognised;
         let told = life::told(&installation, settings.token.access_life, now);
-        let masters = Masters::of(keys, told.epoch).map(Arc::new).ok_or_else(no_master_key)?;
+        let masters = Masters::of(keys, &told).map(Arc::new).ok_or_else(no_master_key)?;
         let keyring = Self {
             loaded: ArcSwap::from_pointee(Loaded { masters, keys: Vec::new(), verifiers: None }),
             file: master.file.clone(),
@@ -145,26 +155,59 @@ impl Keyring {
             next_search: AtomicI64::new(i64::MIN),
         };
         // All that is sealed opens, or nothing is written (KM-05).
-        keyring.reload(store, now).await?;
+        keyring.replace(keyring.masters(), store, now).await?;
         // A new installation learns its key before the first is sealed with it, and every one the life of its tokens before the
         // first is issued. What changes hands is told with all that is sealed anew.
         let seals_anew = keyring.sealed_by_others();
-        if told != known && !adopted && !store.change_installation(known, told.clone()).await? {
+        if told != known && !adopted && !store.change_installation(known.clone(), told.clone()).await? {
             return Ok(None);
         }
+        let is = if adopted { known } else { told.clone() };
         if keyring.loaded.load().keys.is_empty() {
             let key = keyring.generate(settings.token.algorithm, now, now, randomness)?;
             // Unless another process made it first.
             store.add_key(key, Vec::new()).await?;
-            keyring.reload(store, now).await?;
+            keyring.replace(keyring.masters(), store, now).await?;
         }
-        Ok(Some((keyring, (adopted || seals_anew).then_some(told))))
+        Ok(Some((keyring, (adopted || seals_anew).then_some((is, told)))))
     }
 
-    /// Takes the store's keys into use.
-    pub(crate) async fn reload(&self, store: &dyn Store, now: Timestamp) -> Result<()> {
+    /// Takes the store's keys into use, and the master keys that count by it: where the store is shared, another process may have
+    /// replaced those.
+    ///
+    /// # Errors
+    /// `Unavailable`, also when the current master key is none that this process was given. Then all stays as it is here, and who asks
+    /// must not let memory decide.
+    pub(crate) async fn reload(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+        randomness: &dyn Randomness,
+    ) -> Result<()> {
         let _alone = self.reloading.lock().await;
-        self.load(self.masters(), store.keys().await?, now)
+        // In this order: by what sealed these keys they can be opened still, or they are gone with it.
+        let rows = store.keys().await?;
+        let masters = if store.shared() {
+            self.masters_of(&store.installation().await?, randomness)?
+        } else {
+            self.masters()
+        };
+        self.load(masters, rows, now)
+    }
+
+    /// The master keys of an installation as it is now.
+    fn masters_of(&self, installation: &Installation, randomness: &dyn Randomness) -> Result<Arc<Masters>> {
+        let masters = self.masters();
+        if masters.are_of(installation) {
+            return Ok(masters);
+        }
+        let given = match &self.file {
+            // The new one may have been put there meanwhile.
+            Some(path) => MasterKeys::from_file(path, false, randomness)?.keys,
+            None => masters.all().map(|master| master.master.clone()).collect(),
+        };
+        let keys = in_order(installation, &given)?;
+        Masters::of(keys, installation).map(Arc::new).ok_or_else(no_master_key)
     }
 
     /// Takes other master keys into use, with what they sealed, in one step.
@@ -424,8 +467,14 @@ impl Symbolon {
 
     /// Looks for a key that another process made, and a token that is shown here names.
     pub(crate) async fn search_keys(&self) -> Result<()> {
-        self.0.keyring.searches(self.now());
-        self.reload_keys().await
+        let ring = &self.0.keyring;
+        ring.searches(self.now());
+        let found = self.reload_keys().await;
+        if found.is_err() {
+            // Nobody can say yet that there is no such key.
+            ring.next_search.store(i64::MIN, Ordering::Relaxed);
+        }
+        found
     }
 
     /// All keys, newest first.

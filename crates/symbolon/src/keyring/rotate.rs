@@ -3,11 +3,11 @@
 //! A next key is published `publish_before` ahead of its first signature, so that every verifier has it by then; the old one
 //! verifies until the last token it signed is dead. So a rotation fails no request.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use symbolon_token::{Kid, Timestamp};
 
-use super::KeyInfo;
+use super::{KeyInfo, masters::Masters};
 use crate::{
     Symbolon,
     audit::{Actor, By, Event},
@@ -28,6 +28,8 @@ impl Symbolon {
     pub async fn rotate_keys(&self, at_once: bool, by: impl Into<By>) -> Result<KeyInfo> {
         let (by, now) = (by.into(), self.now());
         let _alone = self.0.keyring.changing.lock().await;
+        // Nothing is sealed by a master key that another process has replaced.
+        self.reload_keys().await?;
         let token = &self.settings().token;
         let sign_from = if at_once { now } else { now.plus(token.publish_before) };
         if self.keys().len() >= MOST_KEYS {
@@ -51,6 +53,7 @@ impl Symbolon {
     pub async fn remove_key(&self, kid: Kid, by: impl Into<By>) -> Result<()> {
         let (by, now) = (by.into(), self.now());
         let _alone = self.0.keyring.changing.lock().await;
+        self.reload_keys().await?;
         let signs = *self.0.keyring.signing(now)?.kid();
         if signs == kid {
             // A new one, never the one before it: that was retired for a reason.
@@ -95,9 +98,31 @@ impl Symbolon {
         ring.loaded.load().keys.iter().filter(|key| !key.over(now, ring)).map(|key| key.row.kid).collect()
     }
 
-    /// Takes the store's keys into use.
+    /// Takes the store's keys into use, and the master keys that count by it.
     pub(crate) async fn reload_keys(&self) -> Result<()> {
-        self.0.keyring.reload(self.store(), self.now()).await
+        self.0.keyring.reload(self.store(), self.now(), self.randomness()).await
+    }
+
+    /// The master keys, if one of them makes `genuine` say yes. A node that may not decide from memory may not know all that count: it
+    /// asks the store before it takes for made up what another node's key made.
+    ///
+    /// # Errors
+    /// `Unavailable`: nobody can say.
+    pub(crate) async fn genuine_by(
+        &self,
+        genuine: impl Fn(&Masters) -> bool + Send,
+    ) -> Result<Option<Arc<Masters>>> {
+        // In this order: who was fresh then knows all of then now.
+        let may_lack = self.store().shared() && !self.memory().fresh(&*self.0.clock);
+        let masters = self.0.keyring.masters();
+        if genuine(&masters) {
+            return Ok(Some(masters));
+        }
+        if !may_lack || masters.are_of(&self.store().installation().await?) {
+            return Ok(None);
+        }
+        self.reload_keys().await?;
+        Ok(Some(self.0.keyring.masters()).filter(|masters| genuine(masters)))
     }
 
     /// The key that shall sign from then on: one that waits already, or a new one.

@@ -21,7 +21,7 @@ use crate::{
     store::GuardLease,
 };
 
-use super::terms::margin;
+use super::terms::{STORE_STEP, margin};
 
 impl Symbolon {
     /// Renews the lease: afterwards memory is fresh, unless it took too long.
@@ -89,6 +89,43 @@ impl Symbolon {
             self.store().remove_guard(self.0.revocation.id).await?;
         }
         Ok(())
+    }
+}
+
+/// How often it is looked whether a lease is over.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Symbolon {
+    /// Whether no other node decides by this store. One that is gone without a word is waited for, no longer than its lease can last.
+    pub(crate) async fn alone(&self) -> Result<bool> {
+        let (store, clock) = (self.store(), &*self.0.clock);
+        if !store.shared() {
+            return Ok(true);
+        }
+        let until = clock.monotonic() + self.0.revocation.terms().barrier(self.now()) + STORE_STEP;
+        loop {
+            let rows = store.guards(STORE_STEP, self.now()).await?;
+            if rows.iter().all(|row| row.lapsed || row.id == self.0.revocation.id) {
+                return Ok(true);
+            }
+            if clock.monotonic() >= until {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until no lease lives that was given before this process began: where the store is shared or says that there were guards, one
+    /// as long as the installation's; and one of `lease`, where that is given.
+    pub(crate) async fn outlast_leases_of_before(&self, lease: Option<Duration>) {
+        let (revocation, clock) = (&self.0.revocation, &*self.0.clock);
+        let may_be = self.store().shared() || revocation.after_guards;
+        let known = may_be.then(|| revocation.terms().barrier(self.now()));
+        let told = lease.map(|lease| lease + margin(lease));
+        let Some(longest) = known.max(told) else { return };
+        while clock.monotonic() < revocation.began + longest {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 

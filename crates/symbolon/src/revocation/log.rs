@@ -8,7 +8,13 @@ use std::sync::Arc;
 
 use symbolon_token::{Ended, Entry};
 
-use crate::{Symbolon, error::Result, limits::Settings, memory::Memory, store::Store};
+use crate::{
+    Symbolon,
+    error::Result,
+    limits::Settings,
+    memory::Memory,
+    store::{Rekey, Store},
+};
 
 const PAGE: usize = 10_000;
 
@@ -58,12 +64,15 @@ impl Symbolon {
 
     /// Reads anew what is kept here whole and the entries speak of: a key or client that is gone must be so before it counts as told.
     async fn prepare(&self, entries: &[Entry]) -> Result<()> {
-        if entries.iter().any(|entry| matches!(entry.what, Ended::Key(_))) {
+        let of_keys = |entry: &Entry| matches!(entry.what, Ended::Key(_)) || entry.what == Rekey::ENTRY;
+        if entries.iter().any(of_keys) {
             self.reload_keys().await?;
         }
         // Whether it is a user or a client that changed does not stand there. A client that is new is nobody we know.
         let users = &self.memory().users;
-        let of_client = |entry: &Entry| matches!(entry.what, Ended::Changed(id) if !users.holds(id));
+        let of_client = |entry: &Entry| {
+            entry.what != Rekey::ENTRY && matches!(entry.what, Ended::Changed(id) if !users.holds(id))
+        };
         if entries.iter().any(of_client) {
             self.0.clients.load(self.store()).await?;
         }

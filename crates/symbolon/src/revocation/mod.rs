@@ -70,8 +70,10 @@ pub(crate) struct Revocation {
     acknowledged: Mutex<(Uuid, u64)>,
     /// Whether the lease was given up for good.
     closed: Mutex<bool>,
-    /// When this process began, if guards of the one before may still decide then.
-    began_after_guards: Option<Duration>,
+    /// When this process began, by the monotonic clock.
+    began: Duration,
+    /// Whether guards of the process before may still decide then, and nothing else tells until when.
+    after_guards: bool,
     /// How far the wall clock was from the store's at the last renewal, at least; milliseconds.
     clocks_apart: AtomicU64,
     /// Whether it is stored that a guard was granted a lease.
@@ -114,7 +116,8 @@ impl Revocation {
             acknowledged: Mutex::default(),
             closed: Mutex::default(),
             // Where the store is shared, the row of the process before stands there, and is waited for.
-            began_after_guards: (guards_noted && !shared).then_some(now),
+            after_guards: guards_noted && !shared,
+            began: now,
             clocks_apart: AtomicU64::new(0),
             guards_noted: tokio::sync::Mutex::new(guards_noted),
             waits: Waits::default(),
@@ -182,7 +185,7 @@ impl Revocation {
 
     /// Until when guards of the process before may decide, when a lease with its margin is as long as `timer`.
     fn predecessor_lapses(&self, timer: Duration) -> Duration {
-        self.began_after_guards.map_or(Duration::ZERO, |began| began + timer)
+        if self.after_guards { self.began + timer } else { Duration::ZERO }
     }
 
     fn waited(&self, time: Duration, settled: bool) {

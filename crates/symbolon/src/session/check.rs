@@ -124,10 +124,8 @@ impl Symbolon {
         cookie: &SessionCookie,
         address: Option<IpAddr>,
     ) -> Result<CheckedSession> {
-        let masters = self.0.keyring.masters();
-        if !masters.cookie_keys().any(|key| cookie.genuine(key)) {
-            return Err(Error::no_session());
-        }
+        let genuine = self.genuine_by(|masters| masters.cookie_keys().any(|key| cookie.genuine(key))).await?;
+        let Some(masters) = genuine else { return Err(Error::no_session()) };
         let now = self.now();
         if address.is_some_and(|address| self.0.misses.exhausted(address, now)) {
             return Err(Error::no_session());

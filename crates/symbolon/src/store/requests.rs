@@ -94,9 +94,12 @@ pub struct Condition {
     pub predecessor: Option<Uuid>,
 }
 
-/// A master key takes the place of another: what the installation knows of them, and what is sealed.
+/// A master key takes the place of another: what the installation knows of them, and what is sealed. Its last entry in the log is
+/// [`Rekey::ENTRY`], by which other processes learn that they must look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rekey {
+    /// What the installation must still be, or the transition is [`Outcome::Stale`]: of two rotations at once one wins.
+    pub was: Installation,
     /// Replaces the facts of the installation.
     pub installation: Installation,
     /// Signing keys that end, with all they signed: each leaves its entry in the log.
@@ -105,6 +108,11 @@ pub struct Rekey {
     pub keys: Vec<KeyRow>,
     /// Whether every session ends: what they are carried by is genuine no more, which needs no entry in the log.
     pub ends_sessions: bool,
+}
+
+impl Rekey {
+    /// What the log says of it: `changed`, of an id that no user and no client has.
+    pub const ENTRY: Ended = Ended::Changed(Uuid::nil());
 }
 
 /// A limit of logins: what is live of the minted session's user, grants apart, is at most `most` with the minted one. The oldest beyond
@@ -161,7 +169,7 @@ impl std::fmt::Debug for Transition {
 pub enum Outcome {
     /// Committed.
     Done(Done),
-    /// The condition does not hold (any more). Nothing happened.
+    /// The condition does not hold (any more), or the installation is not what a [`Rekey`] takes it for. Nothing happened.
     Stale,
     /// What should end (or whose password should change) does not exist, or is somebody else's. Nothing happened.
     NotFound,

@@ -20,7 +20,8 @@ impl Symbolon {
     /// the others of [`Symbolon::check_bound_token`] (nothing moved); `Unavailable`.
     pub async fn refresh(&self, text: &str, scope: Option<&str>, caller: &Caller) -> Result<TokenAnswer> {
         let token = RefreshToken::parse(text).ok_or_else(Error::invalid_grant)?;
-        if !self.0.keyring.masters().refresh_keys().any(|key| token.genuine(key)) {
+        let genuine = self.genuine_by(|masters| masters.refresh_keys().any(|key| token.genuine(key))).await?;
+        if genuine.is_none() {
             return Err(Error::invalid_grant());
         }
         let mut unused = caller.proof.as_ref();

@@ -14,6 +14,8 @@
 mod database;
 mod guard;
 mod history;
+mod master;
 mod node;
+mod restore;
 mod rules;
 mod seed;

@@ -8,7 +8,7 @@ use std::{
 
 use symbolon::{
     ErrorKind, Symbolon,
-    keyring::MasterKey,
+    keyring::{MasterKey, MasterKeys},
     limits::{Settings, TokenSettings},
     login::Caller,
     password::{hasher::HasherSettings, params::Argon2Params},
@@ -37,6 +37,15 @@ impl Node {
         master: &MasterKey,
         since: tokio::time::Instant,
     ) -> Self {
+        Self::start_with(database, chance, master.clone().into(), since).await.unwrap()
+    }
+
+    pub(crate) async fn start_with(
+        database: &Arc<Database>,
+        chance: &Arc<Chance>,
+        masters: MasterKeys,
+        since: tokio::time::Instant,
+    ) -> symbolon::Result<Self> {
         let params = Argon2Params::dangerously_weak_for_tests();
         let settings = Settings {
             hashing: HasherSettings { threads: 1, queue: 200, params },
@@ -47,8 +56,8 @@ impl Node {
         let (link, clock) = (Link::to(database, chance), Arc::new(DriftingClock::of(chance, since)));
         let port = Arc::new(Port(Arc::clone(&link)));
         let randomness = Arc::clone(chance) as _;
-        let engine = Symbolon::open(settings, port, master.clone().into(), clock, randomness).await.unwrap();
-        Self { engine, link }
+        let engine = Symbolon::open(settings, port, masters, clock, randomness).await?;
+        Ok(Self { engine, link })
     }
 
     pub(crate) fn misbehaves(&self, does: bool) {

@@ -18,6 +18,8 @@ use crate::cli::{
 /// stays in the file as long as a session made with it lives, and is then taken out. A copy of the data made earlier needs the key of
 /// then. When the key comes from SYMBOLON_MASTER_KEY, nothing is done but to say how to change it.
 ///
+/// Where several nodes share a database all but one must be stopped, and are given the new key's file before they start again.
+///
 /// With --leaked the previous keys count no more, at once: every session and token ends, every signing key is replaced, and everybody
 /// logs in again. When it fails, or does not come back, repeat it: until it says that it is done, the old key may count.
 #[derive(Args)]
@@ -96,7 +98,7 @@ fn by_hand(leaked: bool) -> &'static str {
          3. Set SYMBOLON_MASTER_KEY to the new key alone."
     } else {
         "The master key comes from SYMBOLON_MASTER_KEY, which only its keeper can change. Nothing was changed.\n\
-         Put the key below in front of what SYMBOLON_MASTER_KEY holds now, with a comma between, and restart the server:\n\
-         it takes the new key over and seals everything anew. `symbolon doctor` says when the old one can be taken out."
+         Put the key below in front of what SYMBOLON_MASTER_KEY holds now, with a comma between, and restart the server\n\
+         (of several nodes, one by itself and the others after it): it takes the new key over and seals everything anew. `symbolon doctor` says when the old one can be taken out."
     }
 }

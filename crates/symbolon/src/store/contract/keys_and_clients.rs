@@ -14,6 +14,7 @@ promises! {
     a_key_is_kept_and_resealed,
     a_removed_key_never_comes_back,
     a_rekey_is_one_write,
+    km_02_of_two_rekeys_at_once_one_wins,
     a_rekey_that_ends_sessions_ends_all_of_them,
     a_master_key_is_named_while_a_session_can_live,
     a_client_is_kept_replaced_and_removed,
@@ -72,13 +73,12 @@ async fn a_removed_key_never_comes_back(world: World) {
 
 /// The installation learns another master key; one signing key is sealed by it, one is new, one ends.
 async fn rekey(world: &World) -> Rekey {
-    let installation = Installation {
-        epoch: 7,
-        master_keys: vec![(2, "new".into()), (1, "old".into())],
-        ..world.store.installation().await.unwrap()
-    };
+    let was = world.store.installation().await.unwrap();
+    let installation =
+        Installation { epoch: 7, master_keys: vec![(2, "new".into()), (1, "old".into())], ..was.clone() };
     let resealed = KeyRow { sealed: vec![9], key_version: 2, ..key("a") };
-    Rekey { installation, removed: vec![kid("b")], keys: vec![resealed, key("c")], ends_sessions: false }
+    let (removed, keys) = (vec![kid("b")], vec![resealed, key("c")]);
+    Rekey { was, installation, removed, keys, ends_sessions: false }
 }
 
 async fn a_rekey_is_one_write(world: World) {
@@ -95,18 +95,43 @@ async fn a_rekey_is_one_write(world: World) {
     let done = world
         .done(Transition { rekey: Some(rekey.clone()), audit: audit.clone(), ..transition(at(1)) })
         .await;
-    let entry = Entry { seq: 1, what: Ended::Key(kid("b")), forget_at: None };
-    assert_eq!(done, Done { head: 1, entries: vec![entry], generation: None, ended: None });
-    assert_eq!(world.told(), [entry]);
+    let entries = vec![
+        Entry { seq: 1, what: Ended::Key(kid("b")), forget_at: None },
+        Entry { seq: 2, what: Rekey::ENTRY, forget_at: Some(transition(at(1)).forget_at) },
+    ];
+    assert_eq!(done, Done { head: 2, entries: entries.clone(), generation: None, ended: None });
+    assert_eq!(world.told(), entries);
     assert_eq!(world.store.installation().await.unwrap(), rekey.installation);
     assert_eq!(world.store.keys().await.unwrap(), rekey.keys);
     assert_eq!(world.store.audit(None, None, 1).await.unwrap(), audit);
     assert!(world.lives(&session, at(2)).await);
     // A key that was removed does not come back, and then nothing of it happens.
     let before = world.visible().await;
-    let back = Rekey { keys: vec![key("c"), key("b")], ..rekey };
-    let back = Rekey { installation: Installation { epoch: 8, ..back.installation.clone() }, ..back };
+    let was = rekey.installation;
+    let installation = Installation { epoch: 8, ..was.clone() };
+    let back = Rekey { was, installation, keys: vec![key("c"), key("b")], ..rekey };
     assert!(world.store.transact(Transition { rekey: Some(back), ..transition(at(2)) }).await.is_err());
+    assert_eq!(world.visible().await, before);
+}
+
+async fn km_02_of_two_rekeys_at_once_one_wins(world: World) {
+    world.store.put_key(key("a")).await.unwrap();
+    let mine = Rekey { removed: Vec::new(), ..rekey(&world).await };
+    let theirs = Installation { epoch: 9, master_keys: vec![(2, "theirs".into())], ..mine.was.clone() };
+    let theirs = Rekey { installation: theirs, keys: vec![key("d")], ends_sessions: true, ..mine.clone() };
+    let of = |rekey: &Rekey| {
+        let (store, rekey) = (std::sync::Arc::clone(&world.store), Some(rekey.clone()));
+        tokio::spawn(async move { store.transact(Transition { rekey, ..transition(at(1)) }).await.unwrap() })
+    };
+    let (one, other) = (of(&mine), of(&theirs));
+    let (one, other) = (one.await.unwrap(), other.await.unwrap());
+    let won = if other == Outcome::Stale { &mine } else { &theirs };
+    assert!((one == Outcome::Stale) != (other == Outcome::Stale), "{one:?} {other:?}");
+    assert_eq!(world.store.installation().await.unwrap(), won.installation);
+    assert_eq!(world.told().len(), 1, "whoever lost wrote nothing");
+    let loses = Transition { rekey: Some(mine.clone()), ..transition(at(2)) };
+    let before = world.visible().await;
+    world.refuses(loses, Outcome::Stale).await;
     assert_eq!(world.visible().await, before);
 }
 

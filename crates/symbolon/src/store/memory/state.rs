@@ -262,7 +262,10 @@ impl State {
             }
         }
         self.refund(&refunds);
-        if let Some(Rekey { installation, removed, keys, ends_sessions }) = rekey {
+        if let Some(Rekey { was, installation, removed, keys, ends_sessions }) = rekey {
+            if self.installation != was {
+                return Ok((false, Outcome::Stale));
+            }
             for session in self.sessions.values_mut().filter(|_| ends_sessions) {
                 session.ended_at.get_or_insert(at);
             }
@@ -278,6 +281,7 @@ impl State {
                 self.keys.insert(key.kid, key);
             }
             self.set_installation(installation);
+            self.append(Rekey::ENTRY, forget_at, entries);
         }
         self.record(audit)?;
         Ok((true, Outcome::Done(Done { head: self.head, entries: entries.clone(), generation, ended })))

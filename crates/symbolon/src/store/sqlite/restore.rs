@@ -14,7 +14,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use symbolon_token::Timestamp;
@@ -50,8 +50,9 @@ pub struct Restoring {
 struct Replaced {
     /// The installation's epoch.
     epoch: u32,
-    /// Whether guards without a store had leases of it: one may still hold, of which the backup knows nothing.
-    remote_guards: bool,
+    /// How long a lease of guards without a store may be, if there were such guards: one may still hold, of which the backup knows
+    /// nothing.
+    lease: Option<Duration>,
 }
 
 impl SqliteStore {
@@ -141,6 +142,11 @@ impl Restoring {
         self.replaced.epoch
     }
 
+    /// How long a lease that guards without a store got of what is replaced may be, if there were such guards.
+    pub fn lease(&self) -> Option<Duration> {
+        self.replaced.lease
+    }
+
     /// The copy as a store.
     ///
     /// # Errors
@@ -159,7 +165,7 @@ impl Restoring {
             let beside = Folder::take(&self.beside, "a restore")?;
             let path = beside.database()?;
             let mut connection = readers::connect(&path)?;
-            if self.replaced.remote_guards {
+            if self.replaced.lease.is_some() {
                 write::note_remote_guards(&connection)
                     .map_err(|error| StoreError::caused("the restored store could not be written", error))?;
             }
@@ -291,8 +297,8 @@ fn looked_through(copy: &Path, backup: &Path) -> Result<Past> {
 /// What a database holds that may not be there, or not be sound.
 fn replaced(database: &Path) -> Option<Replaced> {
     let connection = backup::read_only(database).ok()?;
-    Some(Replaced {
-        epoch: read::installation(&connection).ok()?.epoch,
-        remote_guards: read::meta(&connection, "remote_guards").ok()?.is_some(),
-    })
+    let installation = read::installation(&connection).ok()?;
+    let longest = installation.other_lease.map_or(0, |(lease, _)| lease).max(installation.lease_ms);
+    let guards = read::meta(&connection, "remote_guards").ok()?.is_some();
+    Some(Replaced { epoch: installation.epoch, lease: guards.then(|| Duration::from_millis(longest)) })
 }

@@ -25,6 +25,8 @@ pub(super) struct Found {
     pub(super) keys: HashMap<String, bool>,
     pub(super) counters: Vec<Row>,
     pub(super) clients: HashSet<Uuid>,
+    /// Where another master key is to take its place.
+    pub(super) installation: Option<Installation>,
     pub(super) head: u64,
 }
 
@@ -126,6 +128,9 @@ fn decide_transition(transition: &Transition, found: &Found, writes: &mut Writes
         other => other.flatten(),
     };
     if let Some(rekey) = rekey {
+        if found.installation.as_ref() != Some(&rekey.was) {
+            return refused(Outcome::Stale);
+        }
         sound_keys(rekey, found)?;
     }
     let counters = refunded(&found.counters, refunds.iter())?;
@@ -162,6 +167,7 @@ fn decide_transition(transition: &Transition, found: &Found, writes: &mut Writes
             writes.append(end.entry(0), *forget_at);
             writes.end(&end, *at, None);
         }
+        writes.append(Rekey::ENTRY, *forget_at);
         writes.rekey = Some((rekey.clone(), *at));
     }
     writes.audit.extend(audit.iter().cloned());

@@ -1,8 +1,8 @@
 //! What ends or mints, and what changes a user or a client: several such jobs in one transaction of two round trips. The first locks and reads
 //! all that the jobs ask about, then each is decided here, and the second writes what was decided, with the commit.
 //!
-//! The locks are what makes two nodes agree (model/README.md, rule 6): users (shared by whoever mints, alone for whoever raises a
-//! generation), then sessions, keys and counters, each in the order of their ids, and the head of the log last, held only until the
+//! The locks are what makes two nodes agree (model/README.md, rule 6): the installation's where it gets other master keys, users (shared by
+//! whoever mints, alone for whoever raises a generation), then sessions, keys and counters, each in the order of their ids, and the head of the log last, held only until the
 //! commit that is sent with it: numbers become visible in order.
 //!
 //! A job that was refused writes nothing. One that asks about what another job of the group changes waits for the next group.
@@ -107,6 +107,9 @@ fn answer(decided: Vec<Option<Result<Decided>>>, entries: &[Entry], head: u64) -
 /// Takes the locks, and reads what they guard.
 async fn look(sql: &Connection, needs: &Needs) -> Attempt<Found> {
     let mut batch = Batch::begin(sql);
+    if needs.installation {
+        batch.add(write::LOCK, params![]);
+    }
     needs.lock_users(&mut batch);
     if !needs.sessions.is_empty() {
         batch.add(
@@ -166,5 +169,8 @@ async fn look(sql: &Connection, needs: &Needs) -> Attempt<Found> {
         None => return Err(damaged("the head of the log is missing").into()),
     };
     found.head = head.unsigned_abs();
+    if needs.installation {
+        found.installation = Some(read::installation(sql, &()).await?);
+    }
     Ok(found)
 }

@@ -21,6 +21,8 @@ pub(super) struct Needs {
     pub(super) kids: BTreeSet<String>,
     pub(super) counters: BTreeSet<ThrottleKey>,
     pub(super) clients: BTreeSet<Uuid>,
+    /// Whether the installation shall know other master keys.
+    pub(super) installation: bool,
     /// Whether a generation may be raised, a user changed or deleted.
     alone: bool,
 }
@@ -75,6 +77,7 @@ impl Needs {
             Refund::Clear(key) | Refund::One(key, _) => *key,
         }));
         if let Some(rekey) = rekey {
+            self.installation = true;
             self.kids.extend(rekey.removed.iter().map(ToString::to_string));
             self.kids.extend(rekey.keys.iter().map(|key| key.kid.to_string()));
         }

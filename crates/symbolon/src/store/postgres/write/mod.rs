@@ -88,7 +88,7 @@ pub(super) async fn set_installation(sql: &Connection, installation: &Installati
 }
 
 /// Whoever replaces the installation, or adds to its keys because of what it read, holds this row meanwhile.
-const LOCK: &str = "SELECT 1 FROM meta WHERE key = 'master_keys' FOR UPDATE";
+pub(super) const LOCK: &str = "SELECT 1 FROM meta WHERE key = 'master_keys' FOR UPDATE";
 
 pub(super) async fn change_installation(
     sql: &Connection,

@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use rusqlite::Connection;
@@ -125,7 +125,12 @@ async fn a_restore_replaces_the_store_and_keeps_what_was_there() {
     let store = open(folder.path());
     register(&store, 4..=9).await;
     store.note_remote_guards().await.unwrap();
+    let lease = Installation { lease_ms: 7_000, ..store.installation().await.unwrap() };
+    store.set_installation(lease).await.unwrap();
     drop(store);
+    let begun = SqliteStore::restore(folder.path(), "a restore", &target, |_, _| {}).unwrap();
+    assert_eq!(begun.lease(), Some(Duration::from_secs(7)), "it is waited for");
+    drop(begun);
     // Twice, as fast as can be: neither writes over what the other has kept.
     let mut kept = Vec::new();
     for before in [9, 3] {

@@ -133,7 +133,10 @@ pub(in crate::store::sqlite) fn transact(
         insert(sql, session, user.generation)?;
     }
     apply_refunds(sql, refunds)?;
-    if let Some(Rekey { installation, removed, keys, ends_sessions }) = rekey {
+    if let Some(Rekey { was, installation, removed, keys, ends_sessions }) = rekey {
+        if read::installation(sql)? != *was {
+            return Ok((Verdict::RollBack, Outcome::Stale));
+        }
         if *ends_sessions {
             sql.execute("UPDATE sessions SET ended_at = ?1 WHERE ended_at IS NULL", [at.as_millis()])?;
         }
@@ -150,6 +153,7 @@ pub(in crate::store::sqlite) fn transact(
             }
         }
         set_installation(sql, installation)?;
+        append(sql, Rekey::ENTRY, *forget_at, entries)?;
     }
     audit.iter().try_for_each(|row| add_audit(sql, row))?;
     let head = read::meta_number(sql, "log_head")?;
