@@ -241,16 +241,17 @@ impl Symbolon {
         if self.is_leaving() {
             return Err(Error::new(ErrorKind::Unavailable, "This node is about to stop."));
         }
-        self.store().installation().await?;
         if !clock::plausible(self.now()) {
             return Err(Error::wrong_clock());
         }
         if !self.clocks_agree() {
             return Err(Error::clocks_apart());
         }
+        // Before the store is asked, which may take its time to say nothing.
         if !self.memory().fresh(&*self.0.clock) {
             return Err(Error::new(ErrorKind::Unavailable, "This node holds no lease at the moment."));
         }
+        self.store().installation().await?;
         self.0.keyring.signing(self.now()).map(drop)
     }
 

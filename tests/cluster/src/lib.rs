@@ -190,13 +190,18 @@ impl Cluster {
 
     /// Ends the server, and starts it again over the same files when it has been away for so long.
     pub fn restart_after(&mut self, mode: &str, away: Duration) {
+        self.rest(mode);
+        sleep(away);
+        self.serve();
+    }
+
+    /// Ends the server; [`Cluster::serve`] starts it again over the same files.
+    pub fn rest(&mut self, mode: &str) {
         // Tells the shell to leave the directory.
         let keep = self.folder.join("keep");
         fs::write(&keep, "").expect("a file is written");
         self.stop(mode);
         fs::remove_file(keep).expect("and removed");
-        sleep(away);
-        self.serve();
     }
 
     /// Starts the server, on the port it had.

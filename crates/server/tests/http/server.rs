@@ -240,15 +240,7 @@ impl TestServer {
     /// Runs a verb of the command line on this installation; answers what it prints.
     #[track_caller]
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_symbolon"));
-        command
-            .args(arguments)
-            .arg("--data")
-            .arg(self.data())
-            .arg("--config")
-            .arg(self.folder.path().join("symbolon.toml"));
-        let output =
-            clean(&mut command).current_dir(self.folder.path()).stdin(Stdio::null()).output().unwrap();
+        let output = self.verb(arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}");
         String::from_utf8(output.stdout).unwrap()
@@ -256,15 +248,16 @@ impl TestServer {
 
     /// Begins a verb of the command line on this installation.
     pub(crate) fn begin_cli(&self, arguments: &[&str]) -> Child {
+        self.verb(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// A verb of the command line on this installation.
+    pub(crate) fn verb(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_symbolon"));
+        command.args(arguments).arg("--data").arg(self.data());
+        command.arg("--config").arg(self.folder.path().join("symbolon.toml"));
+        clean(&mut command).current_dir(self.folder.path()).stdin(Stdio::null());
         command
-            .args(arguments)
-            .arg("--data")
-            .arg(self.data())
-            .arg("--config")
-            .arg(self.folder.path().join("symbolon.toml"));
-        clean(&mut command).current_dir(self.folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// The issuer's path, under which everything is mounted.

@@ -7,4 +7,5 @@ mod master_key;
 mod owner;
 mod postgres;
 mod races;
+mod shared;
 mod start;

@@ -208,8 +208,8 @@ fn failed(error: tokio_postgres::Error) -> StoreError {
     let told = error.as_db_error().map(|error| error.message().to_owned());
     let sentence = match (error.code(), told) {
         (Some(&SqlState::INSUFFICIENT_PRIVILEGE), Some(told)) => format!(
-            "the user of store.url may not set the database up ({told}); make it the owner: ALTER DATABASE … OWNER TO …. \
-             Nothing was changed"
+            "the user of store.url may not set the database up ({told}); make it the owner, of the tables in it too: \
+             ALTER DATABASE … OWNER TO …, ALTER TABLE … OWNER TO …. Nothing was changed"
         ),
         (_, Some(told)) => {
             format!("the database's schema could not be brought up to date ({told}); nothing was changed")

@@ -151,3 +151,15 @@ async fn another_encoding_is_refused() {
     let told = refused(at(cluster.url("narrow"))).await;
     assert!(told.contains("LATIN1") && told.contains("--encoding=UTF8"), "{told}");
 }
+
+/// As a dump is that the superuser put back.
+#[tokio::test]
+async fn tables_of_another_user_are_told_of() {
+    let Some(database) = fresh().await else { return };
+    drop(PostgresStore::open(database.options(), Uuid::nil()).await.unwrap());
+    let tables = "SELECT format('ALTER TABLE %I OWNER TO postgres', tablename) FROM pg_tables WHERE schemaname = 'public'";
+    let statements = database.sql(tables).replace('\n', "; ");
+    database.sql(&statements);
+    let told = refused(database.options()).await;
+    assert!(told.contains("permission denied") && told.contains("ALTER TABLE"), "{told}");
+}

@@ -4,6 +4,7 @@ mod bad;
 mod commits;
 mod feed;
 mod hints;
+mod tls;
 
 use symbolon_cluster::Database;
 
