@@ -1,8 +1,11 @@
 //! Metrics, in the text form of Prometheus, on a listener of their own.
 //!
-//! Owns the recorder, `GET /metrics`, and what is counted of HTTP and of the process. Labels are bounded by the program
+//! Owns the recorder, `GET /metrics`, and what is counted of HTTP and of the process; what the engine counts itself is read when the page
+//! is (`engine.rs`). Every name stands in `docs/OPERATIONS.md`. Labels are bounded by the program
 //! and never come from a client: a route is a template of the router, a method one of nine, a status its class (LG-06).
 //! Without `telemetry.listen` nothing is recorded at all.
+
+mod engine;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,6 +21,8 @@ use metrics::{
     histogram,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use symbolon::Symbolon;
 
 use crate::serve::{BindError, Limits, Listener, Running};
 
@@ -57,12 +62,30 @@ pub enum TelemetryError {
     Recorder(#[from] metrics_exporter_prometheus::BuildError),
 }
 
+/// Metrics that are served, until the process ends.
+pub struct Telemetry {
+    running: Running,
+    engine: Arc<OnceLock<Symbolon>>,
+}
+
+impl Telemetry {
+    /// Where they are served.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// From now on what this engine counts is told too. Of several engines the first.
+    pub fn tell_of(&self, engine: Symbolon) {
+        let _ = self.engine.set(engine);
+    }
+}
+
 /// Starts recording and serves `GET /metrics` on `listen`, once per process. Must be called on a runtime, before anything is
-/// counted. The listener runs until it is stopped or the process ends.
+/// counted.
 ///
 /// # Errors
 /// [`TelemetryError`], when the address cannot be had or metrics are on already.
-pub fn start(listen: SocketAddr) -> Result<Running, TelemetryError> {
+pub fn start(listen: SocketAddr) -> Result<Telemetry, TelemetryError> {
     let limits = Limits { connections: 64, ..Limits::default() };
     let listener = Listener::bind(listen, limits)?;
     let recorder = PrometheusBuilder::new()
@@ -79,17 +102,27 @@ pub fn start(listen: SocketAddr) -> Result<Running, TelemetryError> {
             sweeping.run_upkeep();
         }
     });
-    Ok(listener.serve(Router::new().route("/metrics", get(async move || page(&handle)))))
+    let engine = Arc::new(OnceLock::new());
+    let told = Arc::clone(&engine);
+    let page = async move || page(&handle, told.get()).await;
+    Ok(Telemetry { running: listener.serve(Router::new().route("/metrics", get(page))), engine })
 }
 
 /// The page as Prometheus reads it.
-fn page(handle: &PrometheusHandle) -> ([(header::HeaderName, &'static str); 2], String) {
+async fn page(
+    handle: &PrometheusHandle,
+    engine: Option<&Symbolon>,
+) -> ([(header::HeaderName, &'static str); 2], String) {
     process();
     let headers = [
         (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, handle.render())
+    let mut page = handle.render();
+    if let Some(engine) = engine {
+        page.push_str(&engine::page(engine).await);
+    }
+    (headers, page)
 }
 
 fn describe() {
@@ -103,16 +136,15 @@ fn describe() {
     describe_counter!(ABANDONED, "Requests whose client left before the answer.");
     describe_counter!(CROWDED, "Connections closed at once because their address had too many.");
     describe_counter!(HANDSHAKES, "TLS handshakes that failed.");
-    describe_histogram!("symbolon_revocation_wait_seconds", "What endings waited for guards.");
-    describe_counter!(
-        "symbolon_revocation_timeouts_total",
-        "Endings that waited until the lease of a guard that did not answer was over."
-    );
-    describe_gauge!("symbolon_guards", "Guards without a store that hold a lease, as of the last minute.");
     describe_gauge!("process_resident_memory_bytes", "Memory of this process that is in use.");
     describe_gauge!("process_open_fds", "Files and sockets this process has open.");
     describe_gauge!("process_threads", "Threads of this process.");
     gauge!("symbolon_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    // There from the beginning: what is missing cannot be told from what is zero, and a first increase would be seen by nobody.
+    for counter in [ABANDONED, CROWDED, HANDSHAKES] {
+        counter!(counter).increment(0);
+    }
+    gauge!(CONNECTIONS).set(0.0);
 }
 
 /// Asks the operating system about this process; where it does not say, the numbers are absent.

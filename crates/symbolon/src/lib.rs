@@ -285,8 +285,7 @@ impl Symbolon {
         let now = self.now();
         let memory = self.memory();
         memory.sweep(now);
-        let guards = self.guarding().remote.len();
-        metrics::gauge!("symbolon_guards").set(f64::from(u32::try_from(guards).unwrap_or(u32::MAX)));
+        self.0.revocation.sweep(self.0.clock.monotonic());
         memory.tokens.retain(|token| self.still_counts(&memory, token.gist()));
         self.0.revocation.set_terms(terms::Terms::of(&self.store().installation().await?));
         if self.store().shared() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::{
     Asked, Symbolon,
     error::Result,
@@ -22,8 +24,6 @@ pub struct Status {
     pub log_head: u64,
     /// Entries of the log up to this number may be gone.
     pub log_trimmed: u64,
-    /// The number up to which this process has applied the log.
-    pub log_applied: u64,
     /// This process as a guard.
     pub guarding: Guarding,
     /// Nodes that share the store, each with what it has applied.
@@ -41,12 +41,34 @@ pub struct Status {
 pub struct Guarding {
     /// Whether memory may decide at the moment.
     pub fresh: bool,
-    /// What is left of the lease; `None` where the store is held alone and there is none.
-    pub lease_left: Option<Duration>,
-    /// Guards without a store that hold a lease by this process.
+    /// The number up to which the log is applied here.
+    pub applied: u64,
+    /// The lease; `None` where the store is held alone and there is none.
+    pub lease: Option<Lease>,
+    /// Guards without a store that hold a lease by this process, or did within the hour.
     pub remote: Vec<RemoteGuard>,
     /// What endings waited for so far.
     pub barriers: Barriers,
+}
+
+/// A node's lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The guard that this start of the process is.
+    pub id: Uuid,
+    /// How long one is.
+    pub length: Duration,
+    /// How long ago it was renewed.
+    pub age: Duration,
+    /// What is left of it.
+    pub left: Duration,
+    /// How long ago the log was last known here to its end: what another process ended since may be accepted here still, and a call
+    /// that ends something waits for it.
+    pub lag: Duration,
+    /// How often it was not renewed, or the log not read, so far.
+    pub failures: u64,
+    /// How far the wall clock is from the store's, at least.
+    pub clocks_apart: Duration,
 }
 
 /// How many of each are kept in memory, and how often they were asked for there.
@@ -83,13 +105,32 @@ impl Symbolon {
 
     /// How this process stands in the protocol of revocation.
     pub fn guarding(&self) -> Guarding {
-        let (memory, clock) = (self.memory(), &*self.0.clock);
+        let (memory, revocation, clock) = (self.memory(), &self.0.revocation, &*self.0.clock);
+        let now = clock.monotonic();
+        let lease = || Lease {
+            id: revocation.id(),
+            length: revocation.terms().lease(self.now()),
+            age: revocation.seen().lease_age(now),
+            left: memory.freshness_left(clock).unwrap_or_default(),
+            lag: revocation.seen().lag(now),
+            failures: revocation.seen().failures(),
+            clocks_apart: self.clocks_apart(),
+        };
         Guarding {
             fresh: memory.fresh(clock),
-            lease_left: memory.freshness_left(clock),
-            remote: self.0.revocation.remote_guards(clock.monotonic()),
-            barriers: self.0.revocation.barriers(),
+            applied: memory.view.last_seq(),
+            lease: self.store().shared().then(lease),
+            remote: revocation.remote_guards(now),
+            barriers: revocation.seen().barriers(),
         }
+    }
+
+    /// Nodes that share the store, each with what it has applied; none where it is held alone. Reads the store.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unavailable`].
+    pub async fn nodes(&self) -> Result<Vec<GuardRow>> {
+        Ok(self.store().guards(Duration::ZERO, self.now()).await?)
     }
 
     /// The installation at a glance. Reads the store.
@@ -104,9 +145,8 @@ impl Symbolon {
             installation: store.installation().await?,
             log_head: log.head,
             log_trimmed: log.trimmed,
-            log_applied: self.memory().view.last_seq(),
             guarding: self.guarding(),
-            guards: store.guards(Duration::ZERO, self.now()).await?,
+            guards: self.nodes().await?,
             keys: self.keys(),
             census: store.census(self.now()).await?,
             cached: self.cached(),

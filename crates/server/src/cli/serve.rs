@@ -48,6 +48,9 @@ impl Serve {
         }
         let owner = format!("process {}, listening on {address}", std::process::id());
         let engine = assemble::engine(config, issuer.as_str(), &owner).await?;
+        if let Some(metrics) = &metrics {
+            metrics.tell_of(engine.clone());
+        }
         let auth = assemble::auth(config, engine.clone())?;
         let mut signals = serve::Signals::listen()?;
         let folder = match &config.store.url {

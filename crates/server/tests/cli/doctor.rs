@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::place::{PASSWORD, Place};
 
 /// The findings of a check, as (level, text and advice).
-fn findings(place: &Place, arguments: &[&str]) -> (Option<i32>, Vec<(String, String, String)>) {
+pub(crate) fn findings(place: &Place, arguments: &[&str]) -> (Option<i32>, Vec<(String, String, String)>) {
     let ran = place.run(&[&["doctor", "--json"], arguments].concat());
     let all: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran}"));
     let text = |finding: &Value, member: &str| finding[member].as_str().unwrap_or_default().to_owned();
@@ -28,7 +28,7 @@ fn findings(place: &Place, arguments: &[&str]) -> (Option<i32>, Vec<(String, Str
 
 /// A finding of this level and check that says this.
 #[track_caller]
-fn finds(place: &Place, level: &str, check: &str, said: &str) {
+pub(crate) fn finds(place: &Place, level: &str, check: &str, said: &str) {
     let (code, all) = findings(place, &[]);
     let found = all.iter().any(|(l, c, text)| l == level && c == check && text.contains(said));
     assert!(found, "{level} {check} {said:?} is not in {all:#?}");

@@ -14,3 +14,4 @@ mod secrets;
 mod sessions;
 mod tokens;
 mod users;
+mod watch;

@@ -189,6 +189,11 @@ impl Server {
         })
     }
 
+    /// What stands at an address.
+    pub(crate) fn text(&self, url: &str) -> String {
+        self.runtime.block_on(async { self.http.get(url).send().await.unwrap().text().await.unwrap() })
+    }
+
     /// Sends a request as a proxy in front of it would, for somebody else.
     pub(crate) fn forward(&self, client: &str) {
         let request = self.http.get(format!("{}/healthz", self.base)).header("X-Forwarded-For", client);

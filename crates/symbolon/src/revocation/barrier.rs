@@ -29,7 +29,16 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct Looks {
     begun: AtomicU64,
     /// The number of the last look that ended, and what it saw. Held during a look.
-    last: tokio::sync::Mutex<(u64, u64)>,
+    last: tokio::sync::Mutex<(u64, Look)>,
+}
+
+/// Who may decide at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Look {
+    /// The least that one of them has applied.
+    least: u64,
+    /// How many they are.
+    live: usize,
 }
 
 tokio::task_local! {
@@ -68,19 +77,20 @@ impl Symbolon {
         let predecessor = revocation.predecessor_lapses(timer);
         let mut moved = revocation.moved();
         let mut pause = PAUSE;
+        let mut most = 0;
         loop {
             moved.mark_unchanged();
-            let settled = if shared {
-                let left = in_any_case.saturating_sub(clock.monotonic());
-                self.applied_by_all(head, left).await
-            } else {
-                self.published() >= head
-            };
+            let left = in_any_case.saturating_sub(clock.monotonic());
+            let look = if shared { self.look_within(left).await } else { Some(self.look_here()) };
+            let settled = look.is_some_and(|look| look.least >= head);
             let now = clock.monotonic();
             let until = if settled { predecessor } else { in_any_case };
             let left = until.saturating_sub(now);
+            most = look.map_or(most, |look| look.live.max(most));
             if left.is_zero() {
-                revocation.waited(now.saturating_sub(began), settled);
+                // Who went meanwhile was waited for until its lease was over, for nothing.
+                let went = look.is_none_or(|look| look.live < most);
+                revocation.seen.waited(now.saturating_sub(began), settled && !went);
                 return Ok(());
             }
             let _ = tokio::time::timeout(pause.min(left), moved.changed()).await;
@@ -109,22 +119,29 @@ impl Symbolon {
         least.min(memory.view.last_seq())
     }
 
-    async fn applied_by_all(&self, head: u64, within: Duration) -> bool {
-        match tokio::time::timeout(within, self.look()).await {
-            Ok(Ok(least)) => least >= head,
+    /// What this process alone is, over a store that it holds alone.
+    fn look_here(&self) -> Look {
+        let live = self.0.revocation.grants().live(self.0.clock.monotonic());
+        Look { least: self.published(), live }
+    }
+
+    /// A look at all who share the store; `None`: it could not be had in time.
+    async fn look_within(&self, time: Duration) -> Option<Look> {
+        match tokio::time::timeout(time, self.look()).await {
+            Ok(Ok(look)) => Some(look),
             Ok(Err(error)) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "an ending could not see what guards have applied; it looks again until their leases are over"
                 );
-                false
+                None
             }
-            Err(_) => false,
+            Err(_) => None,
         }
     }
 
-    /// The least that a guard with a live lease has applied, by a look that begins now or later.
-    async fn look(&self) -> Result<u64> {
+    /// A look that begins now or later.
+    async fn look(&self) -> Result<Look> {
         let looks = &self.0.revocation.looks;
         let begun = looks.begun.load(Ordering::SeqCst);
         let mut last = looks.last.lock().await;
@@ -133,9 +150,9 @@ impl Symbolon {
         }
         let number = looks.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let rows = self.store().guards(STORE_STEP, self.now()).await?;
-        let live = rows.iter().filter(|row| !row.lapsed);
-        let least = live.map(|row| row.applied).min().unwrap_or(u64::MAX);
-        *last = (number, least);
-        Ok(least)
+        let applied: Vec<u64> = rows.iter().filter(|row| !row.lapsed).map(|row| row.applied).collect();
+        let least = applied.iter().min().copied().unwrap_or(u64::MAX);
+        *last = (number, Look { least, live: applied.len() });
+        Ok(last.1)
     }
 }

@@ -18,6 +18,9 @@ struct Grant {
     until: Duration,
 }
 
+/// How long a guard that comes no more is remembered, for an operator to see.
+const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+
 /// A guard as an operator sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemoteGuard {
@@ -25,7 +28,7 @@ pub struct RemoteGuard {
     pub id: Uuid,
     /// What it has applied.
     pub acknowledged: u64,
-    /// What is left of its lease.
+    /// What is left of its lease; nothing, when it is over.
     pub left: Duration,
 }
 
@@ -82,18 +85,26 @@ impl Grants {
         live.map(|grant| grant.acknowledged).min().unwrap_or(u64::MAX)
     }
 
-    /// Those that may decide at `now`, by id.
-    pub(crate) fn live(&self, now: Duration) -> Vec<RemoteGuard> {
-        let live = self.by_guard.iter().filter(|(_, grant)| now < grant.until);
-        let mut guards: Vec<RemoteGuard> = live
-            .map(|(id, grant)| RemoteGuard {
-                id: *id,
-                acknowledged: grant.acknowledged,
-                left: grant.until.saturating_sub(now),
-            })
-            .collect();
+    /// How many may decide at `now`.
+    pub(crate) fn live(&self, now: Duration) -> usize {
+        self.by_guard.values().filter(|grant| now < grant.until).count()
+    }
+
+    /// All that are remembered, by id.
+    pub(crate) fn all(&self, now: Duration) -> Vec<RemoteGuard> {
+        let shown = |(id, grant): (&Uuid, &Grant)| RemoteGuard {
+            id: *id,
+            acknowledged: grant.acknowledged,
+            left: grant.until.saturating_sub(now),
+        };
+        let mut guards: Vec<RemoteGuard> = self.by_guard.iter().map(shown).collect();
         guards.sort_by_key(|guard| guard.id);
         guards
+    }
+
+    /// Forgets those whose lease was over long ago.
+    pub(crate) fn sweep(&mut self, now: Duration) {
+        self.by_guard.retain(|_, grant| now < grant.until + REMEMBERED);
     }
 }
 
@@ -123,7 +134,11 @@ mod tests {
         assert_eq!(grants.least(EPOCH, at(9)), 5);
         assert_eq!(grants.least(EPOCH, at(10)), 7);
         assert_eq!(grants.least(EPOCH, at(20)), u64::MAX);
-        assert_eq!(grants.live(at(10)), [RemoteGuard { id: TWO, acknowledged: 7, left: at(10) }]);
+        let seen = |id, acknowledged, left| RemoteGuard { id, acknowledged, left: at(left) };
+        assert_eq!(grants.all(at(10)), [seen(ONE, 5, 0), seen(TWO, 7, 10)]);
+        assert_eq!([9, 19, 20].map(|now| grants.live(at(now))), [2, 1, 0]);
+        grants.sweep(at(10 + 60 * 60));
+        assert_eq!(grants.all(at(10)), [seen(TWO, 7, 10)]);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! the margin. Whoever revoked before the row was committed is found in the log; whoever revokes after waits for the row. The time is of
 //! a clock that counts suspend (rule 9): a machine that slept does not wake up fresh.
 //!
-//! Shutting down (F4): first nothing may make memory fresh any more, then the row may go; with guards that still may decide by this
-//! node's grants it stays, and lapses by itself.
+//! Shutting down (F4): first nothing may make memory fresh any more, and no renewal be under way, then the row may go; with guards that
+//! still may decide by this node's grants it stays, and lapses by itself.
 
 use std::{
     sync::{Weak, atomic::Ordering},
@@ -27,6 +27,10 @@ impl Symbolon {
     /// Renews the lease: afterwards memory is fresh, unless it took too long.
     pub(crate) async fn renew_lease(&self) -> Result<()> {
         let revocation = &self.0.revocation;
+        let _alone = revocation.renewing.lock().await;
+        if revocation.is_closed() {
+            return Err(Error::new(ErrorKind::Unavailable, "The lease was given up for good."));
+        }
         let lease = revocation.terms().lease(self.now());
         let began = self.0.clock.monotonic();
         let (epoch, applied) = (self.memory().epoch, self.published());
@@ -37,6 +41,7 @@ impl Symbolon {
         revocation.set_acknowledged((epoch, applied));
         let memory = self.read_log().await?;
         revocation.unless_closed(|| memory.fresh_until(began + lease - margin(lease)));
+        revocation.seen.renewed(began);
         self.acknowledge(applied).await
     }
 
@@ -57,8 +62,11 @@ impl Symbolon {
 
     /// Whether this node's time is the installation's, as far as tokens ask for it.
     pub(crate) fn clocks_agree(&self) -> bool {
-        let apart = Duration::from_millis(self.0.revocation.clocks_apart.load(Ordering::Relaxed));
-        apart <= self.settings().token.leeway
+        self.clocks_apart() <= self.settings().token.leeway
+    }
+
+    pub(crate) fn clocks_apart(&self) -> Duration {
+        Duration::from_millis(self.0.revocation.clocks_apart.load(Ordering::Relaxed))
     }
 
     /// Reads the log out of turn, and tells that it is applied: what others wait for. The lease stays as it is.
@@ -85,7 +93,8 @@ impl Symbolon {
         }
         self.0.revocation.close();
         self.memory().fresh_until(Duration::ZERO);
-        if self.0.revocation.grants().live(self.0.clock.monotonic()).is_empty() {
+        let _alone = self.0.revocation.renewing.lock().await;
+        if self.0.revocation.grants().live(self.0.clock.monotonic()) == 0 {
             self.store().remove_guard(self.0.revocation.id).await?;
         }
         Ok(())
@@ -160,8 +169,10 @@ pub(crate) async fn keep(engine: Weak<Engine>) {
                 let next = renewed.map_or(now, |renewed| renewed + lease / 3);
                 pause = next.saturating_sub(engine.0.clock.monotonic());
             }
+            Err(_) if engine.0.revocation.is_closed() => return,
             Err(error) => {
                 failed = failed.saturating_add(1);
+                engine.0.revocation.seen.failed();
                 pause = (lease / 60 * failed.min(10)).min(lease / 6);
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,

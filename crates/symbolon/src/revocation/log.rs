@@ -41,6 +41,7 @@ impl Symbolon {
     /// Reads what is new of the log and applies it; answers the memory that has it all.
     pub(crate) async fn read_log(&self) -> Result<Arc<Memory>> {
         loop {
+            let began = self.0.clock.monotonic();
             let memory = self.memory();
             let read = memory.view.last_seq();
             let page = self.store().log_after(read, PAGE).await?;
@@ -50,10 +51,12 @@ impl Symbolon {
                 let memory = Arc::new(load(self.store(), self.settings()).await?);
                 self.learn_keys_and_clients().await?;
                 self.0.memory.store(Arc::clone(&memory));
+                self.0.revocation.seen().read(began);
                 self.0.revocation.moves();
                 return Ok(memory);
             }
             if page.entries.is_empty() {
+                self.0.revocation.seen().read(began);
                 return Ok(memory);
             }
             self.prepare(&page.entries).await?;

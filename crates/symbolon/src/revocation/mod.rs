@@ -33,13 +33,11 @@ pub mod grants;
 pub(crate) mod lease;
 pub(crate) mod log;
 pub mod remote;
+pub mod seen;
 pub(crate) mod terms;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -50,9 +48,11 @@ pub use barrier::without_waiting;
 pub use end::{Ended, Ending};
 pub use grants::RemoteGuard;
 pub use remote::{MOST_ENTRIES, Poll, PollAnswer};
+pub use seen::Barriers;
 
 use barrier::Looks;
 use grants::Grants;
+use seen::Seen;
 use terms::Terms;
 
 /// What one process knows of its part in the protocol.
@@ -70,6 +70,8 @@ pub(crate) struct Revocation {
     acknowledged: Mutex<(Uuid, u64)>,
     /// Whether the lease was given up for good.
     closed: Mutex<bool>,
+    /// Held by a renewal: one that is under way must not write the row again that a shutdown has removed (F4).
+    renewing: tokio::sync::Mutex<()>,
     /// When this process began, by the monotonic clock.
     began: Duration,
     /// Whether guards of the process before may still decide then, and nothing else tells until when.
@@ -78,29 +80,7 @@ pub(crate) struct Revocation {
     clocks_apart: AtomicU64,
     /// Whether it is stored that a guard was granted a lease.
     guards_noted: tokio::sync::Mutex<bool>,
-    waits: Waits,
-}
-
-/// Barriers so far, for the eyes of an operator.
-#[derive(Debug, Default)]
-struct Waits {
-    count: AtomicU64,
-    timed_out: AtomicU64,
-    micros: AtomicU64,
-    longest_micros: AtomicU64,
-}
-
-/// What an operator is told of barriers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Barriers {
-    /// How many endings waited.
-    pub count: u64,
-    /// How many of them until the leases of guards that did not answer were over.
-    pub timed_out: u64,
-    /// How long in all.
-    pub waited: Duration,
-    /// The longest.
-    pub longest: Duration,
+    seen: Seen,
 }
 
 impl Revocation {
@@ -115,12 +95,13 @@ impl Revocation {
             moved: watch::Sender::new(()),
             acknowledged: Mutex::default(),
             closed: Mutex::default(),
+            renewing: tokio::sync::Mutex::default(),
             // Where the store is shared, the row of the process before stands there, and is waited for.
             after_guards: guards_noted && !shared,
             began: now,
             clocks_apart: AtomicU64::new(0),
             guards_noted: tokio::sync::Mutex::new(guards_noted),
-            waits: Waits::default(),
+            seen: Seen::new(now),
         }
     }
 
@@ -136,9 +117,24 @@ impl Revocation {
         self.grants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Guards without a store that may decide at `now`.
+    /// Guards without a store that may decide at `now`, and those that could a while ago.
     pub(crate) fn remote_guards(&self, now: Duration) -> Vec<RemoteGuard> {
-        self.grants().live(now)
+        self.grants().all(now)
+    }
+
+    /// What an operator sees of it.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// The guard that this start of the process is.
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Forgets guards that have not been there for long.
+    pub(crate) fn sweep(&self, now: Duration) {
+        self.grants().sweep(now);
     }
 
     /// Tells those who wait that something was applied or acknowledged.
@@ -186,27 +182,5 @@ impl Revocation {
     /// Until when guards of the process before may decide, when a lease with its margin is as long as `timer`.
     fn predecessor_lapses(&self, timer: Duration) -> Duration {
         if self.after_guards { self.began + timer } else { Duration::ZERO }
-    }
-
-    fn waited(&self, time: Duration, settled: bool) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        metrics::histogram!("symbolon_revocation_wait_seconds").record(time);
-        if !settled {
-            metrics::counter!("symbolon_revocation_timeouts_total").increment(1);
-        }
-        self.waits.count.fetch_add(1, Ordering::Relaxed);
-        self.waits.timed_out.fetch_add(u64::from(!settled), Ordering::Relaxed);
-        self.waits.micros.fetch_add(micros, Ordering::Relaxed);
-        self.waits.longest_micros.fetch_max(micros, Ordering::Relaxed);
-    }
-
-    pub(crate) fn barriers(&self) -> Barriers {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Barriers {
-            count: load(&self.waits.count),
-            timed_out: load(&self.waits.timed_out),
-            waited: Duration::from_micros(load(&self.waits.micros)),
-            longest: Duration::from_micros(load(&self.waits.longest_micros)),
-        }
     }
 }

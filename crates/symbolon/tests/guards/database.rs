@@ -61,6 +61,8 @@ pub(crate) struct Link {
     healed: Notify,
     /// Whether the log cannot be read, and all else can.
     pub(crate) deaf: AtomicBool,
+    /// Held to keep renewals of leases on their way.
+    pub(crate) renewing: tokio::sync::Mutex<()>,
     /// Statements so far.
     pub(crate) statements: AtomicUsize,
 }
@@ -76,6 +78,7 @@ impl Link {
             cut: AtomicBool::new(false),
             healed: Notify::new(),
             deaf: AtomicBool::new(false),
+            renewing: tokio::sync::Mutex::default(),
             statements: AtomicUsize::new(0),
         });
         database.links.lock().unwrap().push(Arc::downgrade(&link));
@@ -177,6 +180,7 @@ impl Store for Port {
     }
 
     async fn renew_guard(&self, guard: GuardLease, _: Timestamp) -> Result<Timestamp> {
+        let _held = self.0.renewing.lock().await;
         self.0.through(move |to| async move { to.rows.renew_guard(guard, to.now()).await }).await
     }
 

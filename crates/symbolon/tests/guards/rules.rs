@@ -175,6 +175,21 @@ async fn rule_11_f4_a_shutdown_leaves_nothing_fresh_and_takes_the_row_along_unle
 }
 
 #[tokio::test(start_paused = true)]
+async fn f4_a_renewal_that_is_under_way_at_a_shutdown_does_not_bring_the_row_back() {
+    let simulation = Simulation::new(18, 1, 0, 1).await;
+    let (engine, link) = (simulation.engine(0), Arc::clone(&simulation.nodes.lock().unwrap()[0].link));
+    let held = link.renewing.lock().await;
+    // Long enough for the next renewal to begin.
+    tokio::time::sleep(LEASE / 2).await;
+    let closing = tokio::spawn(async move { engine.close().await });
+    tokio::time::sleep(SOON).await;
+    drop(held);
+    closing.await.unwrap().unwrap();
+    tokio::time::sleep(LEASE).await;
+    assert!(simulation.database.rows.guards(Duration::ZERO, day()).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn f8_a_node_that_missed_what_the_log_forgot_begins_anew() {
     let simulation = Simulation::new(10, 2, 0, 2).await;
     let (engine, shown) = (simulation.engine(1), cookie(&simulation, 0));
@@ -266,7 +281,7 @@ async fn m4_a_guards_lease_is_no_longer_than_what_is_left_of_the_nodes() {
     let engine = simulation.engine(0);
     simulation.nodes.lock().unwrap()[0].link.cut.store(true, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let left = engine.guarding().lease_left.unwrap();
+    let left = engine.guarding().lease.unwrap().left;
     let first =
         engine.poll(Poll { guard: Uuid::max(), epoch: None, after: 0, wait: Duration::ZERO, limit: 9 });
     // The first grant is stored before it is given, and the store is out of reach.
@@ -274,7 +289,7 @@ async fn m4_a_guards_lease_is_no_longer_than_what_is_left_of_the_nodes() {
     assert!(refused.is_err() || refused.unwrap().is_err());
     simulation.nodes.lock().unwrap()[0].link.heal();
     let answer = ask(&engine, Uuid::max(), None, 0).await.unwrap();
-    let now = engine.guarding().lease_left.unwrap();
+    let now = engine.guarding().lease.unwrap().left;
     assert!(answer.lease <= now.max(left) + SOON, "{:?} of {now:?}", answer.lease);
 }
 

@@ -6,7 +6,8 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
+use symbolon::Asked;
 
 use super::{access::Operator, keys::Key};
 use crate::{
@@ -14,6 +15,10 @@ use crate::{
     failure::Failure,
     parts::{Json, NoParams},
 };
+
+fn asked(asked: Asked) -> Value {
+    json!({ "hits": asked.hits, "misses": asked.misses })
+}
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
@@ -42,15 +47,25 @@ pub(crate) async fn show(State(auth): State<Auth>, _: Operator, _: NoParams) -> 
             "epoch": status.installation.log_epoch,
             "head": status.log_head,
             "trimmed": status.log_trimmed,
-            "applied": status.log_applied,
+            "applied": guarding.applied,
         },
         "guarding": {
             "fresh": guarding.fresh,
-            "lease_left_ms": guarding.lease_left.map(millis),
+            // Null where the store is held alone.
+            "lease": guarding.lease.map(|lease| json!({
+                "id": lease.id,
+                "length_ms": millis(lease.length),
+                "age_ms": millis(lease.age),
+                "left_ms": millis(lease.left),
+                "lag_ms": millis(lease.lag),
+                "failures": lease.failures,
+                "clocks_apart_ms": millis(lease.clocks_apart),
+            })),
             "remote": guarding.remote.iter().map(|guard| json!({
                 "id": guard.id,
                 "applied": guard.acknowledged,
                 "lease_left_ms": millis(guard.left),
+                "lapsed": guard.left.is_zero(),
             })).collect::<Vec<_>>(),
             "nodes": status.guards.iter().map(|guard| json!({
                 "id": guard.id,
@@ -65,6 +80,11 @@ pub(crate) async fn show(State(auth): State<Auth>, _: Operator, _: NoParams) -> 
             "sessions": status.cached.sessions,
             "users": status.cached.users,
             "tokens": status.cached.tokens,
+        },
+        "asked": {
+            "sessions": asked(status.cached.sessions_asked),
+            "users": asked(status.cached.users_asked),
+            "tokens": asked(status.cached.tokens_asked),
         },
         "installation_epoch": status.installation.epoch,
         "master_keys": master_keys,

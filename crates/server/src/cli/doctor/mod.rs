@@ -6,6 +6,7 @@
 mod certificate;
 mod fetch;
 mod folder;
+mod guards;
 mod issuer;
 mod machine;
 mod master;

@@ -1,6 +1,6 @@
 //! The store and the server over it: schema, keys, administrator, issuer, time.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 use http::Method;
@@ -15,7 +15,7 @@ use symbolon::{
 };
 use symbolon_token::Timestamp;
 
-use super::{issuer, master, report::Report};
+use super::{guards, issuer, master, report::Report};
 use crate::{
     cli::{answer::read, node::Node, text::count, times},
     config::{Config, StoreUrl},
@@ -35,9 +35,22 @@ struct Status {
     master_keys: Vec<MasterKey>,
     #[serde(default)]
     keys: Vec<Value>,
+    guarding: Option<guards::Guarding>,
+    #[serde(default)]
+    log: Log,
+    #[serde(default)]
+    cached: BTreeMap<String, u64>,
+    #[serde(default)]
+    asked: BTreeMap<String, guards::Asked>,
     /// The address of an unlisted private peer that sends forwarding headers.
     #[serde(default)]
     unlisted_proxy: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Log {
+    #[serde(default)]
+    applied: u64,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +132,12 @@ pub(super) async fn check(
         master::judge(report, given, &known);
     }
     keys(report, &status);
+    if let Some(guarding) = &status.guarding {
+        guards::check(report, guarding, status.log.applied, node.runs());
+    }
+    if node.runs() {
+        guards::cached(report, &status.cached, &status.asked);
+    }
     if let Some(peer) = &status.unlisted_proxy {
         report.warn(
             "proxy",
