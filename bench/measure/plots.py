@@ -31,7 +31,7 @@ def shares(rows, title, file):
 
 def over_time(points, events, title, file):
     """Times in milliseconds, on a scale of powers of ten, at the seconds at which they began; and what happened meanwhile."""
-    left, top, wide, high = 70, 2 * LINE, WIDTH - 90, 300
+    left, top, wide, high = 84, 2 * LINE, WIDTH - 108, 300
     began, last = points[0][0], points[-1][0]
     most = math.ceil(math.log10(max(took for _, took in points)))
     across = lambda at: left + wide * (at - began) / (last - began)
