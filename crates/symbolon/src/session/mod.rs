@@ -51,27 +51,34 @@ pub enum Via {
 }
 
 impl Symbolon {
-    /// A session that lives now, from the store.
+    /// A session that lives now, from the store, with activity that the store does not know yet.
     ///
     /// # Errors
     /// `NoSession` when it does not, `Unavailable`.
     pub async fn live_session(&self, id: Uuid) -> Result<SessionWithUser> {
-        self.live_at(id, self.now()).await?.ok_or_else(Error::no_session)
+        let mut row = self.store().session(id).await?;
+        if let Some(row) = &mut row {
+            self.0.touches.apply(&mut row.session);
+        }
+        row.filter(|row| self.stands_at(row, self.now())).ok_or_else(Error::no_session)
     }
 
-    /// A session if it lives at `now`. One whose row has run out may live on by activity that waits to be written.
+    /// A session, for what the store does on condition that it lives at `now`. One whose row has run out may live on by activity that
+    /// waits: that is written first.
     pub(crate) async fn live_at(&self, id: Uuid, now: Timestamp) -> Result<Option<SessionWithUser>> {
-        // Read as from one whose master key was dropped: what made its MACs counts no more, nor does it.
-        let counts =
-            |row: &SessionWithUser| row.live(now) && self.0.keyring.masters().knows(row.session.key_version);
         let row = self.store().session(id).await?;
         let waits =
             row.as_ref().is_some_and(|row| now >= row.session.idle_expires_at) && self.0.touches.hold(id);
         if !waits {
-            return Ok(row.filter(counts));
+            return Ok(row.filter(|row| self.stands_at(row, now)));
         }
         self.flush_touches().await?;
-        Ok(self.store().session(id).await?.filter(counts))
+        Ok(self.store().session(id).await?.filter(|row| self.stands_at(row, now)))
+    }
+
+    /// Whether it lives. Read as from one whose master key was dropped: what made its MACs counts no more, nor does it.
+    fn stands_at(&self, row: &SessionWithUser, now: Timestamp) -> bool {
+        row.live(now) && self.0.keyring.masters().knows(row.session.key_version)
     }
 
     /// The user's live sessions, newest first, all carriers and grants.

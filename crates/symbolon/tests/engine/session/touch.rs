@@ -174,7 +174,16 @@ async fn a_session_in_use_outlives_a_store_that_takes_no_writes(world: World) {
     let row = async |world: &World| world.store.session(used.session.id).await.unwrap().unwrap().session;
     assert_eq!(row(&world).await, used.session, "the row knows nothing, and ran out days ago");
     world.engine.ask_session(&used.cookie, None).await.map(drop).unwrap();
+    assert_eq!(world.engine.live_session(used.session.id).await.unwrap().session.last_seen, world.now());
+    world.engine.exchange(used.session.id, &Wish::default()).await.map(drop).unwrap();
     assert!(!world.accepts(&left.cookie).await, "what was left alone has run out");
+    // What would be written on condition that it lives is refused for now, and nothing has ended by it.
+    let caller = caller();
+    world.store.fail_before(Call::Touch);
+    let holder = world.holder(used.session.id, Via::Cookie, &caller);
+    let confirmed = world.engine.confirm(&holder, &ann.password, false).await;
+    assert_eq!(kind(&confirmed), Some(ErrorKind::Unavailable));
+    assert!(world.accepts(&used.cookie).await);
 
     // The store is back: while the write is under way, and after.
     let mut hold = world.store.hold_before(Call::Touch);
