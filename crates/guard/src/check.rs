@@ -9,7 +9,10 @@ use symbolon_http::{Amr, Check, Credential, Identity, Refusal, SessionKind, Sett
 use symbolon_token::{AccessClaims, SessionCookie, SessionMark, Timestamp, TokenRef};
 use uuid::Uuid;
 
-use crate::{Freshness, Inner, WhenStale, memory::KnownCookie};
+use crate::{
+    Freshness, Inner, WhenStale,
+    memory::{KnownCookie, Memory},
+};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -53,7 +56,7 @@ struct Login {
 
 /// A time in RFC 3339.
 #[derive(Clone, Copy)]
-struct At(Timestamp);
+pub(crate) struct At(pub(crate) Timestamp);
 
 impl<'de> Deserialize<'de> for At {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -113,7 +116,8 @@ impl Proven {
 impl Checker {
     /// The last question about a bound token: it uses the proof up.
     fn possessed(&self, proven: &Proven, token: &str, proof: &ShownProof) -> Result<Identity, Refusal> {
-        self.inner.dpop.possessed(proven.jkt.as_deref(), token, proof, &*self.inner.clock)?;
+        let time = (self.inner.now(), self.inner.clock.monotonic());
+        self.inner.dpop.possessed(proven.jkt.as_deref(), token, proof, time)?;
         Ok(proven.identity.clone())
     }
 
@@ -138,7 +142,7 @@ impl Checker {
             None => return Some(Err(Refusal::InvalidToken)),
         };
         let ended = self.freshness == Freshness::Local && memory.view.ends(&proven.token);
-        Some(if !ended && self.in_time(&proven) { Ok(proven) } else { Err(Refusal::InvalidToken) })
+        Some(if !ended && self.in_time(&memory, &proven) { Ok(proven) } else { Err(Refusal::InvalidToken) })
     }
 
     async fn ask_token(&self, token: &str) -> Result<Arc<Proven>, Refusal> {
@@ -153,7 +157,8 @@ impl Checker {
             None => {}
         }
         let answer = self.ask_server(&json!({ "token": token })).await?;
-        if answer.active && self.in_time(&proven) { Ok(proven) } else { Err(Refusal::InvalidToken) }
+        let good = answer.active && self.in_time(&self.inner.memory.load(), &proven);
+        if good { Ok(proven) } else { Err(Refusal::InvalidToken) }
     }
 
     /// Signature, form, issuer and audience, by memory of the whole text or anew.
@@ -174,8 +179,9 @@ impl Checker {
         Some(proven)
     }
 
-    fn in_time(&self, proven: &Proven) -> bool {
-        proven.life.contains(&self.inner.clock.now())
+    /// Asked after the view.
+    fn in_time(&self, memory: &Memory, proven: &Proven) -> bool {
+        proven.life.contains(&memory.view.judging(self.inner.now()))
     }
 
     fn recall_cookie(&self, cookie: &SessionCookie) -> Option<Result<Identity, Refusal>> {
@@ -194,7 +200,7 @@ impl Checker {
         if !memory.lives(&known.identity) || !same {
             return Some(Err(Refusal::NoSession));
         }
-        let wall = self.inner.clock.now();
+        let wall = self.inner.now();
         let over = wall >= known.identity.expires_at
             || known.identity.idle_expires_at.is_some_and(|end| wall >= end);
         (now < known.until && !over).then(|| Ok(known.identity.clone()))

@@ -31,21 +31,21 @@ impl Dpop {
         Ok(Self { origin, nonces, used: UsedProofs::default() })
     }
 
-    /// Whether the proof is of the key that a good token is bound to, for this request and token, and not used before; it is then.
+    /// Whether the proof is of the key that a good token is bound to, for this request and token, and not used before; it is then. The
+    /// time is what logins are judged by, and the monotonic clock's.
     pub(crate) fn possessed(
         &self,
         bound_to: Option<&str>,
         token: &str,
         shown: &ShownProof,
-        clock: &dyn Clock,
+        (now, at): (Timestamp, Duration),
     ) -> std::result::Result<(), Refusal> {
         let refused = Refusal::Dpop;
         let jkt = bound_to.ok_or(refused(DpopRefusal::Token))?;
         let bad = |_| refused(DpopRefusal::Proof);
         let proof = Proof::parse(&shown.text).map_err(bad)?;
         let url = [self.origin.as_str(), &*shown.path].concat();
-        proof.is_for(shown.method.as_str(), &url, clock.now()).map_err(bad)?;
-        let at = clock.monotonic();
+        proof.is_for(shown.method.as_str(), &url, now).map_err(bad)?;
         if let Some(nonces) = &self.nonces
             && !proof.nonce().is_some_and(|nonce| nonces.takes(nonce, at))
         {

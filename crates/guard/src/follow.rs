@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Inner,
+    check::At,
     error::{Error, Result},
     memory::Memory,
 };
@@ -42,6 +43,8 @@ struct Page {
     more: bool,
     reset: bool,
     lease_ms: u64,
+    /// Not said by a node of an older version.
+    now: Option<At>,
     entries: Vec<Line>,
 }
 
@@ -93,6 +96,9 @@ impl Inner {
         let body = answer.inspect_err(|_| self.nodes.leave(place))?;
         let page: Page = serde_json::from_slice(&body)
             .map_err(|error| Error::caused("a page of the log cannot be read", error))?;
+        if let Some(At(now)) = page.now {
+            self.time.tell(now, began, self.clock.monotonic(), || self.clock.now());
+        }
         let entries = page.entries.into_iter().map(Line::entry).collect::<Result<Vec<_>>>()?;
         if page.reset {
             memory = Arc::new(Memory::new());
@@ -136,7 +142,7 @@ pub(crate) async fn tend(guard: Weak<Inner>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(inner) = guard.upgrade() else { return };
-        inner.memory.load().sweep(inner.clock.now());
+        inner.memory.load().sweep(inner.now());
         fetched += SWEEP_EVERY;
         if fetched >= crate::jwks::EVERY {
             match inner.keys.refresh(&inner.nodes).await {

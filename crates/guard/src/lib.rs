@@ -54,6 +54,7 @@ use jwks::Keys;
 use memory::Memory;
 use nodes::Nodes;
 use symbolon_http::{CookieNames, Csrf, Origin, Settings};
+use symbolon_token::{Timestamp, ToldTime};
 
 /// Access tokens that are known by their text, at most.
 const TOKENS: usize = 20_000;
@@ -94,6 +95,8 @@ pub(crate) struct Inner {
     keys: Keys,
     dpop: Dpop,
     clock: Arc<dyn Clock>,
+    /// The server's, carried on by the clock: its wall may be set to anything.
+    time: ToldTime,
     when_stale: WhenStale,
     memory: ArcSwap<Memory>,
     tokens: Cache<Seen, Arc<Proven>>,
@@ -171,6 +174,13 @@ impl Guard {
             applied: memory.place().1,
             ended: memory.view.len(),
         }
+    }
+}
+
+impl Inner {
+    /// The time that logins are judged by.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.time.now(self.clock.monotonic(), || self.clock.now())
     }
 }
 
@@ -282,6 +292,7 @@ impl Builder {
             keys,
             dpop,
             clock: self.clock,
+            time: ToldTime::default(),
             when_stale: self.when_stale,
             memory: ArcSwap::from_pointee(Memory::new()),
             tokens: Cache::new(TOKENS),

@@ -1,8 +1,9 @@
 //! Time and randomness as parameters: nothing below the edge reads a clock or an RNG (invariant 12).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use symbolon_token::Timestamp;
+use symbolon_token::ToldTime;
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync + 'static {
@@ -10,6 +11,47 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
     /// Time since some fixed moment of this process; never steps and counts suspend (`CLOCK_BOOTTIME`).
     fn monotonic(&self) -> Duration;
+}
+
+/// The clock of an engine. Where the store is shared its time is the store's, the same for every process: how long an ending must be
+/// remembered is said in it by one process and judged by others, and a wall clock that somebody set would bring back what was ended.
+pub(crate) struct EngineClock {
+    own: Arc<dyn Clock>,
+    told: ToldTime,
+}
+
+impl EngineClock {
+    pub(crate) fn new(own: Arc<dyn Clock>) -> Self {
+        Self { own, told: ToldTime::default() }
+    }
+
+    /// What the machine's own wall clock says.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.own.now()
+    }
+
+    /// The store said what time it was, in an answer to what was asked at `asked` of the monotonic clock.
+    pub(crate) fn learn(&self, told: Timestamp, asked: Duration) {
+        self.told.tell(told, asked, self.monotonic(), || self.own.now());
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.told.now(self.monotonic(), || self.own.now())
+    }
+
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.own.monotonic()
+    }
+}
+
+impl Clock for EngineClock {
+    fn now(&self) -> Timestamp {
+        self.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.monotonic()
+    }
 }
 
 /// Whether the machine may be at this time: a clock before 2020 or after 2100 was never set, or was set by a typo, and what is

@@ -43,7 +43,7 @@ pub use cache::Asked;
 pub use error::{Error, ErrorKind, Result};
 
 use client::Clients;
-use clock::{Clock, Randomness};
+use clock::{Clock, EngineClock, Randomness};
 use id::Ids;
 use keyring::{Keyring, MasterKeys};
 use limits::Settings;
@@ -62,7 +62,7 @@ pub struct Symbolon(Arc<Engine>);
 struct Engine {
     settings: Settings,
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<EngineClock>,
     randomness: Arc<dyn Randomness>,
     ids: Ids,
     dpop: Dpop,
@@ -116,8 +116,8 @@ impl Symbolon {
                 "passwords are hashed at a cost that is for tests: a stolen store gives them away"
             );
         }
-        let shared = store.shared();
-        let memory = revocation::log::load(&*store, &settings).await?;
+        let (shared, clock) = (store.shared(), Arc::new(EngineClock::new(clock)));
+        let memory = revocation::log::load(&*store, &settings, &clock).await?;
         let memory = Arc::new(ArcSwap::from_pointee(memory));
         let guard = uuid::Builder::from_random_bytes(clock::random(&*randomness)).into_uuid();
         let guards_noted = store.remote_guards().await?;
@@ -255,7 +255,7 @@ impl Symbolon {
         self.0.keyring.signing(self.now()).map(drop)
     }
 
-    /// The time as the engine sees it.
+    /// The time as the engine sees it: the store's, where several processes share one.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }

@@ -56,5 +56,6 @@ pub use {
     jws::{Compact, Header},
     key::PrivateKeyBytes,
     opaque::{ClientSecret, KnownBrowser, MacKey, RefreshToken, SessionCookie},
+    time::ToldTime,
     view::{Ended, Entry, TokenRef, View},
 };

@@ -120,6 +120,8 @@ pub struct View {
     /// Ids that `inner` may hold: what is not among them is not dead, and that is nearly everything.
     marks: Marks,
     forgettings: AtomicU64,
+    /// The latest time to forget, Unix seconds, of all that was forgotten.
+    spent: AtomicU64,
 }
 
 impl View {
@@ -175,6 +177,13 @@ impl View {
     /// was found in the cache counts for nothing.
     pub fn forgettings(&self) -> u64 {
         self.forgettings.load(Ordering::Acquire)
+    }
+
+    /// The time to judge a token's end by, asked after [`View::ends_token`]: `now`, or the time at which the last of what was forgotten
+    /// could be, whichever is later. All that such an entry ended had run out by then, and stays so if the clock goes back (ST-17).
+    pub fn judging(&self, now: Timestamp) -> Timestamp {
+        let spent = i64::try_from(self.spent.load(Ordering::Acquire)).unwrap_or(i64::MAX);
+        now.max(Timestamp::from_secs(spent))
     }
 
     /// Whether a token is dead in any way: its key, itself, its session, or its user's generation.
@@ -234,12 +243,20 @@ impl View {
         let mut inner = self.write();
         // Before anything goes: whoever misses an entry then sees the number too.
         self.forgettings.fetch_add(1, Ordering::AcqRel);
-        let before = inner.len();
-        inner.tokens.retain(|_, until| !until.is_over(now));
-        inner.sessions.retain(|_, until| !until.is_over(now));
-        inner.users.retain(|_, user| !user.until.is_over(now));
-        if inner.len() < before {
+        let Inner { tokens, sessions, users, .. } = &mut *inner;
+        let mut spent = None;
+        let mut keep = |until: Until| {
+            let over = until.is_over(now);
+            spent = spent.max(over.then_some(until));
+            !over
+        };
+        tokens.retain(|_, until| keep(*until));
+        sessions.retain(|_, until| keep(*until));
+        users.retain(|_, user| keep(user.until));
+        if let Some(Until(spent)) = spent {
             inner.dropped = inner.dropped.max(inner.highest);
+            // Before it can be missed: whoever does finds that time.
+            self.spent.fetch_max(spent.into(), Ordering::AcqRel);
         }
         self.remake_marks(&inner);
     }
@@ -498,6 +515,19 @@ mod tests {
         assert!(view.session_ended(A));
         view.forget(Timestamp::from_secs(101));
         assert!(!view.session_ended(A) && view.key_ended(&kid));
+    }
+
+    #[test]
+    fn st_17_what_had_run_out_when_its_end_was_forgotten_stays_so_when_the_clock_goes_back() {
+        let view = View::new();
+        let until = |seq, forget_at| Entry { seq, what: Ended::Token(A), forget_at };
+        view.apply(&[until(1, Some(300)), Entry { what: Ended::Token(B), ..until(2, Some(900)) }]);
+        let early = Timestamp::from_secs(10);
+        assert_eq!(view.judging(early), early);
+        view.forget(Timestamp::from_secs(301));
+        assert!(!view.token_ended(A) && view.token_ended(B));
+        assert_eq!(view.judging(early), Timestamp::from_secs(300), "no later: what is new lives");
+        assert_eq!(view.judging(Timestamp::from_secs(301)), Timestamp::from_secs(301));
     }
 
     #[test]

@@ -8,9 +8,12 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use symbolon::revocation::{MOST_ENTRIES, Poll, PollAnswer};
+use symbolon::{
+    clock::serialize_rfc3339,
+    revocation::{MOST_ENTRIES, Poll, PollAnswer},
+};
 use symbolon_http::Problem;
-use symbolon_token::{Ended, Entry};
+use symbolon_token::{Ended, Entry, Timestamp};
 use uuid::Uuid;
 
 use super::machine::Follower;
@@ -38,6 +41,8 @@ struct Answer {
     more: bool,
     reset: bool,
     lease_ms: u64,
+    #[serde(serialize_with = "serialize_rfc3339")]
+    now: Timestamp,
     entries: Vec<Line>,
 }
 
@@ -79,7 +84,7 @@ pub(crate) async fn follow(
         return Err(Problem::invalid_request("`limit` is at least 1.").into());
     }
     let poll = Poll { guard, epoch, after, wait, limit: limit.unwrap_or(MOST_ENTRIES) };
-    let PollAnswer { epoch, next, more, reset, lease, entries } = auth.engine().poll(poll).await?;
+    let PollAnswer { epoch, next, more, reset, lease, entries, now } = auth.engine().poll(poll).await?;
     let answer = Answer {
         epoch,
         next,
@@ -87,6 +92,7 @@ pub(crate) async fn follow(
         reset,
         // Rounded down: a lease must not be longer than it is.
         lease_ms: u64::try_from(lease.as_millis()).unwrap_or_default(),
+        now,
         entries: entries.into_iter().map(Line::from).collect(),
     };
     let unkept = AppendHeaders([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]);

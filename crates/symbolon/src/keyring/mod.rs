@@ -56,6 +56,8 @@ pub(crate) struct Keyring {
     next_look: AtomicI64,
     /// When keys that others made may next be looked for, milliseconds since 1970.
     next_search: AtomicI64,
+    /// From when on the latest token counts that is known here, milliseconds since 1970: the clock may have been set back since.
+    last_issued: AtomicI64,
 }
 
 /// How often a start looks at an installation that others change under its eyes.
@@ -153,6 +155,7 @@ impl Keyring {
             changing: tokio::sync::Mutex::default(),
             next_look: AtomicI64::new(i64::MIN),
             next_search: AtomicI64::new(i64::MIN),
+            last_issued: AtomicI64::new(i64::MIN),
         };
         // All that is sealed opens, or nothing is written (KM-05).
         keyring.replace(keyring.masters(), store, now).await?;
@@ -219,6 +222,16 @@ impl Keyring {
     /// The longest life of a token that counts at `now`, whichever process issued it.
     pub(crate) fn longest_life(&self, now: Timestamp) -> std::time::Duration {
         self.life.longest(now)
+    }
+
+    /// There is a token that counts from `at` on.
+    pub(crate) fn issues_at(&self, at: Timestamp) {
+        self.last_issued.fetch_max(at.as_millis(), Ordering::SeqCst);
+    }
+
+    /// The latest time from which a token counts, of those that are known here.
+    pub(crate) fn last_issued(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_issued.load(Ordering::SeqCst))
     }
 
     /// The master keys of this moment.

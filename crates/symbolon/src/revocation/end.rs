@@ -102,10 +102,11 @@ impl Symbolon {
     }
 
     /// When a log entry that is written now may be forgotten, seconds since 1970: the longest life of a token, 60 s of leeway and a
-    /// margin. It counts from now, never from when the caller began: a token may have been issued until just before the commit.
+    /// margin. It counts from now, never from when the caller began: a token may have been issued until just before the commit. And from
+    /// no earlier than the last token that is known here: the clock may have been set back since that was issued (ST-17).
     pub(crate) fn forget_at(&self) -> i64 {
         const LEEWAY_AND_MARGIN: Duration = Duration::from_secs(60 + 60);
-        let now = self.now();
+        let now = self.now().max(self.0.keyring.last_issued());
         now.plus(self.0.keyring.longest_life(now)).plus(LEEWAY_AND_MARGIN).as_secs()
     }
 }

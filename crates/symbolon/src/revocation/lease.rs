@@ -35,9 +35,9 @@ impl Symbolon {
         let began = self.0.clock.monotonic();
         let (epoch, applied) = (self.memory().epoch, self.published());
         let row = GuardLease { id: revocation.id, epoch, applied, lease };
-        let asked = self.now();
+        let asked = self.0.clock.wall();
         let told = self.store().renew_guard(row, asked).await?;
-        self.note_clocks(asked, told, self.now());
+        self.note_clocks(asked, told, self.0.clock.wall());
         revocation.set_acknowledged((epoch, applied));
         let memory = self.read_log().await?;
         revocation.unless_closed(|| memory.fresh_until(began + lease - margin(lease)));
@@ -45,8 +45,8 @@ impl Symbolon {
         self.acknowledge(applied).await
     }
 
-    /// The store's time was `told` between `asked` and `answered` of ours. No lease hangs on it: but what ends at some time must end at
-    /// that time on every node.
+    /// The store's time was `told` between `asked` and `answered` of this machine's wall clock. Nothing is decided by that, but somebody
+    /// should set it right.
     fn note_clocks(&self, asked: Timestamp, told: Timestamp, answered: Timestamp) {
         let apart = asked.since(told).max(told.since(answered));
         let millis = u64::try_from(apart.as_millis()).unwrap_or(u64::MAX);
@@ -60,7 +60,7 @@ impl Symbolon {
         }
     }
 
-    /// Whether this node's time is the installation's, as far as tokens ask for it.
+    /// Whether this machine's wall clock is that of the installation, as far as tokens ask for it.
     pub(crate) fn clocks_agree(&self) -> bool {
         self.clocks_apart() <= self.settings().token.leeway
     }

@@ -10,22 +10,23 @@ use symbolon_token::{Ended, Entry};
 
 use crate::{
     Symbolon,
+    clock::EngineClock,
     error::Result,
     limits::Settings,
     memory::Memory,
-    store::{Rekey, Store},
+    store::{LogPage, Rekey, Store},
 };
 
 const PAGE: usize = 10_000;
 
 /// A memory with all that the log holds, not yet fresh.
-pub(crate) async fn load(store: &dyn Store, settings: &Settings) -> Result<Memory> {
+pub(crate) async fn load(store: &dyn Store, settings: &Settings, clock: &EngineClock) -> Result<Memory> {
     'again: loop {
-        let mut page = store.log_after(0, PAGE).await?;
+        let mut page = read(store, 0, clock).await?;
         let memory = Memory::new(page.epoch, settings);
         while !page.entries.is_empty() {
             memory.view.apply_log(&page.entries);
-            page = store.log_after(memory.view.last_seq(), PAGE).await?;
+            page = read(store, memory.view.last_seq(), clock).await?;
             if page.epoch != memory.epoch {
                 continue 'again;
             }
@@ -37,18 +38,28 @@ pub(crate) async fn load(store: &dyn Store, settings: &Settings) -> Result<Memor
     }
 }
 
+/// What the log holds behind `after`, or the first of it; and the clock learns what time it is.
+async fn read(store: &dyn Store, after: u64, clock: &EngineClock) -> Result<LogPage> {
+    let asked = clock.monotonic();
+    let page = store.log_after(after, PAGE).await?;
+    if let Some(now) = page.now {
+        clock.learn(now, asked);
+    }
+    Ok(page)
+}
+
 impl Symbolon {
     /// Reads what is new of the log and applies it; answers the memory that has it all.
     pub(crate) async fn read_log(&self) -> Result<Arc<Memory>> {
         loop {
             let began = self.0.clock.monotonic();
             let memory = self.memory();
-            let read = memory.view.last_seq();
-            let page = self.store().log_after(read, PAGE).await?;
+            let last = memory.view.last_seq();
+            let page = read(self.store(), last, &self.0.clock).await?;
             // Another log, one that lost a commit, or one that was trimmed above what was read of it (F8).
-            if page.epoch != memory.epoch || page.head < read || read < page.trimmed {
-                tracing::warn!(read, head = page.head, trimmed = page.trimmed, "the log is read anew");
-                let memory = Arc::new(load(self.store(), self.settings()).await?);
+            if page.epoch != memory.epoch || page.head < last || last < page.trimmed {
+                tracing::warn!(read = last, head = page.head, trimmed = page.trimmed, "the log is read anew");
+                let memory = Arc::new(load(self.store(), self.settings(), &self.0.clock).await?);
                 self.learn_keys_and_clients().await?;
                 self.0.memory.store(Arc::clone(&memory));
                 self.0.revocation.seen().read(began);

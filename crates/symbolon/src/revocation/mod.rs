@@ -23,7 +23,8 @@
 //! 6. Log numbers come from a row that is locked until the commit; a renewal inserts its row, an acknowledgement never: the stores.
 //! 7. The barrier begins after the commit, each look is a new transaction, and there is always a timer: `barrier`.
 //! 8. The margins: `terms`.
-//! 9. The clock counts suspend: `clock`.
+//! 9. The clock counts suspend: `clock`. And what the model takes for granted, one time for all who say how long an ending is to be
+//!    remembered and who forget it: the store's, where it is shared (`EngineClock`), and told to guards.
 //! 10. Every start of a process is a new guard with a random id: `Revocation::new`.
 //! 11. Shutdown, poll replies and trimming have their order: `lease`, `remote`, `log`.
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use symbolon_token::Entry;
+use symbolon_token::{Entry, Timestamp};
 use uuid::Uuid;
 
 use super::terms::margin;
@@ -49,6 +49,8 @@ pub struct PollAnswer {
     pub lease: Duration,
     /// In order of number.
     pub entries: Vec<Entry>,
+    /// What time it is, by which the guard judges and forgets: its own wall clock may be set to anything.
+    pub now: Timestamp,
 }
 
 impl Symbolon {
@@ -66,7 +68,8 @@ impl Symbolon {
             self.wait_for_news(poll, &mut moved).await;
         }
         self.note_guards().await?;
-        self.poll_answer(poll).await
+        let answer = self.poll_answer(poll).await?;
+        Ok(PollAnswer { now: self.now(), ..answer })
     }
 
     /// Something may have been acknowledged: a barrier here looks again, and the row that others look at is written where it says less.
@@ -107,6 +110,7 @@ impl Symbolon {
             reset: after == 0,
             lease,
             entries: Vec::new(),
+            now: self.now(),
         };
         let mut answer = nothing(Duration::ZERO);
         if after != memory.view.last_seq() {
@@ -151,7 +155,8 @@ impl Symbolon {
         // A page that is not full ends with the head, whatever of the log is gone.
         let next = last.filter(|_| page.entries.len() == limit).unwrap_or(page.head);
         let (epoch, more) = (memory.epoch, next < page.head);
-        Ok(PollAnswer { epoch, next, more, reset, lease: Duration::ZERO, entries: page.entries })
+        let (lease, entries, now) = (Duration::ZERO, page.entries, self.now());
+        Ok(PollAnswer { epoch, next, more, reset, lease, entries, now })
     }
 
     /// What a guard may be given: what is left of our own lease, or a whole one where memory is always fresh.

@@ -231,6 +231,8 @@ pub struct LogPage {
     pub head: u64,
     /// Entries up to this number may be gone.
     pub trimmed: u64,
+    /// The store's own time; `None` where the store is held alone, and has none.
+    pub now: Option<Timestamp>,
 }
 
 /// A signing key.

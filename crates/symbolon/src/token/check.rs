@@ -107,7 +107,7 @@ impl Symbolon {
     /// Whether a proven token counts, by a memory that was found fresh.
     pub(crate) fn still_counts(&self, memory: &Memory, gist: &Gist) -> bool {
         // The time comes last: the view may forget an ending as soon as what it ended has expired.
-        !memory.view.ends(&gist.token) && gist.life.contains(&self.now())
+        !memory.view.ends(&gist.token) && gist.life.contains(&memory.view.judging(self.now()))
     }
 
     fn gist(&self, claims: &AccessClaims, kid: &Kid) -> Gist {

@@ -196,6 +196,7 @@ impl Symbolon {
             kind: subject.session.and_then(|session| mark(session.kind)),
             extra: extra(&settings.claims, &subject.user.profile),
         };
+        self.0.keyring.issues_at(began);
         let version = subject.session.map(|session| session.key_version);
         let key = self.0.keyring.signing_for(self.now(), version)?;
         let token = key.sign("at+jwt", &claims).map_err(|error| {

@@ -239,7 +239,11 @@ impl Store for Port {
         if self.0.deaf.load(Ordering::SeqCst) {
             return Err(StoreError::new("the log cannot be read"));
         }
-        self.0.through(move |to| async move { to.rows.log_after(after, limit).await }).await
+        let read = async move |to: Arc<Database>| {
+            let page = to.rows.log_after(after, limit).await?;
+            Ok(LogPage { now: Some(to.now()), ..page })
+        };
+        self.0.through(read).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyRow>> {

@@ -9,14 +9,15 @@ use symbolon::{
     clock::{Clock, random},
     revocation::Poll,
 };
-use symbolon_token::{AccessClaims, Kid, View};
+use symbolon_token::{AccessClaims, Kid, Timestamp, ToldTime, View};
 use uuid::Uuid;
 
 use crate::{history::Nodes, seed::Chance, seed::DriftingClock};
 
 pub(crate) struct Guard {
     id: Uuid,
-    clock: DriftingClock,
+    pub(crate) clock: DriftingClock,
+    time: ToldTime,
     state: Mutex<State>,
 }
 
@@ -31,7 +32,8 @@ struct State {
 impl Guard {
     pub(crate) fn start(chance: &Arc<Chance>, nodes: &Nodes, since: tokio::time::Instant) -> Arc<Self> {
         let id = Uuid::from_bytes(random(&**chance));
-        let guard = Arc::new(Self { id, clock: DriftingClock::of(chance, since), state: Mutex::default() });
+        let clock = DriftingClock::of(chance, since);
+        let guard = Arc::new(Self { id, clock, time: ToldTime::default(), state: Mutex::default() });
         let (weak, chance, nodes) = (Arc::downgrade(&guard), Arc::clone(chance), Arc::clone(nodes));
         tokio::spawn(async move {
             let mut place = 0;
@@ -69,6 +71,7 @@ impl Guard {
         let Ok(Ok(Ok(answer))) = tokio::time::timeout(Duration::from_secs(2), asked).await else {
             return false;
         };
+        self.time.tell(answer.now, began, self.clock.monotonic(), || self.clock.now());
         let mut state = self.state.lock().unwrap();
         if answer.reset {
             *state = State::default();
@@ -81,12 +84,21 @@ impl Guard {
         true
     }
 
+    fn now(&self) -> Timestamp {
+        self.time.now(self.clock.monotonic(), || self.clock.now())
+    }
+
+    /// Forgets what is over, as a guard does every minute.
+    pub(crate) fn sweep(&self) {
+        self.state.lock().unwrap().view.forget(self.now());
+    }
+
     /// Whether it accepts a token that its keys have proven; `None` when it may not say.
     pub(crate) fn accepts(&self, claims: &AccessClaims, kid: &Kid) -> Option<bool> {
         let state = self.state.lock().unwrap();
         let fresh = self.clock.monotonic() < state.fresh_until;
-        let in_time = self.clock.now().as_secs() < claims.exp + 30;
-        fresh.then(|| !state.view.ends_token(claims, kid) && in_time)
+        let in_time = || state.view.judging(self.now()).as_secs() < claims.exp + 30;
+        fresh.then(|| !state.view.ends_token(claims, kid) && in_time())
     }
 }
 

@@ -181,14 +181,19 @@ impl Simulation {
             0..60 => self.check(place, subject),
             60..78 => self.check_at_guard(chance.place(self.guards.len()), subject),
             78..86 => self.end(place, subject, chance.once_in(6)),
-            86..90 => {
+            86..89 => {
                 let nodes = self.nodes.lock().unwrap();
                 nodes[place].link.cut.store(true, Ordering::SeqCst);
             }
+            89 if chance.once_in(2) => self.nodes.lock().unwrap()[place].clock.step(&chance),
+            89 => self.guards[chance.place(self.guards.len())].clock.step(&chance),
             90..95 => self.nodes.lock().unwrap()[place].link.heal(),
             95..97 => self.restart(place, chance.once_in(2)).await,
             97 => self.database.step(chance.millis(900)),
-            98 => self.tend(place),
+            98 => {
+                self.tend(place);
+                self.guards.iter().for_each(|guard| guard.sweep());
+            }
             _ => tokio::time::sleep(chance.millis(200_000)).await,
         }
         // Bursts, and quiet in between.

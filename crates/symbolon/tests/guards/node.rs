@@ -24,6 +24,7 @@ use crate::{
 pub(crate) struct Node {
     pub(crate) engine: Symbolon,
     pub(crate) link: Arc<Link>,
+    pub(crate) clock: Arc<DriftingClock>,
 }
 
 pub(crate) fn caller() -> Caller {
@@ -56,8 +57,8 @@ impl Node {
         let (link, clock) = (Link::to(database, chance), Arc::new(DriftingClock::of(chance, since)));
         let port = Arc::new(Port(Arc::clone(&link)));
         let randomness = Arc::clone(chance) as _;
-        let engine = Symbolon::open(settings, port, masters, clock, randomness).await?;
-        Ok(Self { engine, link })
+        let engine = Symbolon::open(settings, port, masters, Arc::clone(&clock) as _, randomness).await?;
+        Ok(Self { engine, link, clock })
     }
 
     pub(crate) fn misbehaves(&self, does: bool) {

@@ -206,6 +206,34 @@ async fn f8_a_node_that_missed_what_the_log_forgot_begins_anew() {
     assert_eq!(check_cookie(&engine, &shown).await, Some(false), "not by a cache that nobody purged");
 }
 
+/// How long an ending is remembered is said by whoever ends, and judged by whoever forgets: neither goes by its own wall clock.
+#[tokio::test(start_paused = true)]
+async fn st_18_wall_clocks_that_are_minutes_off_bring_nothing_back() {
+    const QUARTER: i64 = 15 * 60 * 1000;
+    let simulation = Simulation::new(18, 3, 0, 4).await;
+    for (place, ahead) in [(0, -QUARTER), (1, QUARTER), (2, 0)] {
+        simulation.nodes.lock().unwrap()[place].clock.ahead.store(ahead, Ordering::SeqCst);
+    }
+    let (subject, engine) = (&simulation.subjects[3], simulation.engine(0));
+    engine.end_token(subject.claims.jti, subject.user, None, &caller()).await.unwrap();
+    let session = simulation.subjects[0].session.unwrap();
+    let late = simulation.engine(1).exchange(session, &Default::default()).await.unwrap().access_token;
+    let claims = simulation.engine(2).ask_token(&late).await.unwrap().claims().clone();
+    engine.end_token(claims.jti, claims.sub, claims.sid, &caller()).await.unwrap();
+    for _ in 0..20 {
+        for place in 0..3 {
+            let engine = simulation.engine(place);
+            engine.tend().await.unwrap();
+            assert_eq!(check_token(&engine, &subject.token).await, Some(false), "node {place}");
+            assert_eq!(check_token(&engine, &late).await, Some(false), "node {place}");
+        }
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        for node in simulation.nodes.lock().unwrap().iter() {
+            node.clock.step(&simulation.chance);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_epoch_of_the_log_is_another_memory_and_a_reset_for_guards() {
     let simulation = Simulation::new(11, 2, 0, 3).await;
@@ -339,7 +367,7 @@ async fn alone(store: &Arc<MemoryStore>, master: &MasterKey) -> Symbolon {
         ..Settings::new("https://id.example")
     };
     let chance = Arc::new(Chance::new(15));
-    let clock = Arc::new(DriftingClock { since: begin(), drift: 0, ahead: 0, boot: Duration::ZERO });
+    let clock = Arc::new(DriftingClock { since: begin(), drift: 0, ahead: 0.into(), boot: Duration::ZERO });
     Symbolon::open(settings, Arc::clone(store) as _, master.clone().into(), clock, chance).await.unwrap()
 }
 

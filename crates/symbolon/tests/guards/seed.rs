@@ -1,7 +1,7 @@
 //! Chance and time of a simulation.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -61,13 +61,13 @@ pub(crate) fn begin() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
-/// A machine's clock: it drifts, and its wall is some seconds off.
+/// A machine's clock: it drifts, its wall is some seconds off, and may be set to anything at any time.
 pub(crate) struct DriftingClock {
     pub(crate) since: tokio::time::Instant,
     /// How much faster it goes, in thousandths.
     pub(crate) drift: i32,
     /// How much its wall is ahead, milliseconds.
-    pub(crate) ahead: i64,
+    pub(crate) ahead: AtomicI64,
     /// What was on the clock at the beginning.
     pub(crate) boot: Duration,
 }
@@ -80,7 +80,14 @@ impl DriftingClock {
         let drift =
             i32::try_from(chance.below(2 * MOST_DRIFT + 1)).unwrap() - i32::try_from(MOST_DRIFT).unwrap();
         let ahead = i64::try_from(chance.below(10_000)).unwrap() - 5_000;
-        Self { since, drift, ahead, boot: chance.millis(1_000_000_000) }
+        Self { since, drift, ahead: ahead.into(), boot: chance.millis(1_000_000_000) }
+    }
+
+    /// Somebody sets the wall, up to a quarter of an hour away.
+    pub(crate) fn step(&self, chance: &Chance) {
+        const MOST: u64 = 15 * 60 * 1000;
+        let ahead = i64::try_from(chance.below(2 * MOST + 1)).unwrap() - i64::try_from(MOST).unwrap();
+        self.ahead.store(ahead, Ordering::SeqCst);
     }
 
     fn elapsed(&self) -> Duration {
@@ -94,7 +101,7 @@ pub(crate) fn day() -> Timestamp {
 
 impl Clock for DriftingClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(day().plus(self.elapsed()).as_millis() + self.ahead)
+        Timestamp::from_millis(day().plus(self.elapsed()).as_millis() + self.ahead.load(Ordering::SeqCst))
     }
 
     fn monotonic(&self) -> Duration {

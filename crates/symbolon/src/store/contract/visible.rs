@@ -67,7 +67,7 @@ impl Visible {
             hashes: Vec::new(),
             sessions: Vec::new(),
             lists: Vec::new(),
-            log: store.log_after(0, usize::MAX).await.unwrap(),
+            log: LogPage { now: None, ..store.log_after(0, usize::MAX).await.unwrap() },
             keys: store.keys().await.unwrap(),
             clients: store.clients().await.unwrap(),
             audit: store.audit(None, None, usize::MAX).await.unwrap(),

@@ -125,7 +125,7 @@ impl Store for MemoryStore {
         let state = self.lock();
         let entries = state.log.values().filter(|entry| entry.seq > after).take(limit).copied().collect();
         let epoch = state.installation.log_epoch;
-        Ok(LogPage { epoch, entries, head: state.head, trimmed: state.trimmed })
+        Ok(LogPage { epoch, entries, head: state.head, trimmed: state.trimmed, now: None })
     }
 
     async fn keys(&self) -> Result<Vec<KeyRow>> {

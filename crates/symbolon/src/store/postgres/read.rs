@@ -135,9 +135,12 @@ pub(super) async fn sessions_of(
 pub(super) async fn log_after(sql: &Connection, (after, limit): &(u64, usize)) -> Attempt<LogPage> {
     let rows = sql
         .query(
-            "SELECT h.head, h.trimmed, l.seq, l.kind, l.id, l.generation, l.forget_at, m.value FROM log_head h \
-             JOIN meta m ON m.key = 'log_epoch' LEFT JOIN \
-             (SELECT * FROM log WHERE seq > $1 ORDER BY seq LIMIT $2) l ON true ORDER BY l.seq",
+            concat!(
+                "SELECT h.head, h.trimmed, l.seq, l.kind, l.id, l.generation, l.forget_at, m.value, ",
+                now!(),
+                " FROM log_head h JOIN meta m ON m.key = 'log_epoch' LEFT JOIN \
+                 (SELECT * FROM log WHERE seq > $1 ORDER BY seq LIMIT $2) l ON true ORDER BY l.seq"
+            ),
             params![stored(*after), stored(*limit as u64)],
         )
         .await?;
@@ -150,7 +153,8 @@ pub(super) async fn log_after(sql: &Connection, (after, limit): &(u64, usize)) -
         }
     }
     let epoch = Uuid::parse_str(column(head, 7)?).map_err(|_| damaged("no id"))?;
-    Ok(LogPage { epoch, entries, head: number.unsigned_abs(), trimmed: trimmed.unsigned_abs() })
+    let now = Some(Timestamp::from_millis(column(head, 8)?));
+    Ok(LogPage { epoch, entries, head: number.unsigned_abs(), trimmed: trimmed.unsigned_abs(), now })
 }
 
 pub(super) async fn stands(sql: &Connection, token: &TokenRef) -> Attempt<bool> {

@@ -169,6 +169,7 @@ pub(super) fn log_after(sql: &Connection, after: u64, limit: usize) -> Read<LogP
         entries,
         head: meta_number(sql, "log_head")?,
         trimmed: meta_number(sql, "log_trimmed")?,
+        now: None,
     })
 }
 

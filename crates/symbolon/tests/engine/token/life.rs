@@ -11,6 +11,7 @@ over_every_store! {
     invariant_1_an_ending_is_remembered_for_as_long_as_the_tokens_of_the_process_before_live,
     invariant_1_a_removed_key_is_remembered_for_ever,
     invariant_1_an_ending_that_took_long_is_remembered_from_its_end,
+    st_17_a_token_that_ended_stays_dead_whatever_the_clock_is_set_to,
     jc_06_a_token_above_the_installations_longest_life_is_refused,
     a_life_above_a_day_is_the_operators_to_choose,
 }
@@ -120,6 +121,32 @@ async fn invariant_1_an_ending_that_took_long_is_remembered_from_its_end(world: 
         world.clock.advance(MINUTE);
         world.engine.tend().await.unwrap();
     }
+}
+
+/// Ahead, so that what memory knows of it is forgotten, and back again; and issued while the clock was ahead.
+async fn st_17_a_token_that_ended_stays_dead_whatever_the_clock_is_set_to(world: World) {
+    let ann = world.user("ann").await;
+    let revoked = async |token: &str| world.engine.revoke(token, None, &caller()).await.unwrap();
+    let dead = |token: &str| world.engine.check_token(token).is_err();
+    let token = world.stateless(&ann).await.access_token;
+    revoked(&token).await;
+    world.clock.advance(60 * MINUTE);
+    world.engine.tend().await.unwrap();
+    world.clock.set_back(60 * MINUTE);
+    assert!(dead(&token), "its ending was forgotten");
+
+    world.clock.advance(60 * MINUTE);
+    let (ahead, alive) = (world.stateless(&ann).await.access_token, world.stateless(&ann).await.access_token);
+    world.clock.set_back(60 * MINUTE);
+    revoked(&ahead).await;
+    for minute in 0..67 {
+        assert!(dead(&ahead), "{minute}");
+        world.clock.advance(MINUTE);
+        world.engine.tend().await.unwrap();
+    }
+    assert!(dead(&ahead) && dead(&alive), "past its time");
+    let new = world.stateless(&ann).await.access_token;
+    assert!(!dead(&new), "what is new is none of that");
 }
 
 /// Somebody who had our key (the same one, in a copy of the store) made it for ten hours.

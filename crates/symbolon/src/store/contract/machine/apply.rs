@@ -153,7 +153,8 @@ impl Machine {
                 let prefix = prefix.map(|length| name(0)[..length.into()].to_owned());
                 let after = self.user(after);
                 self.same(async |store| store.users(prefix.as_deref(), Some(after), limit).await).await?;
-                self.same(async |store| store.log_after(limit as u64, limit).await).await?;
+                let page = async |store: &dyn Store| store.log_after(limit as u64, limit).await;
+                self.same(async |store| page(store).await.map(|page| LogPage { now: None, ..page })).await?;
                 self.same(async |store| store.audit(Some(after), None, limit).await).await?;
                 self.same(async |store| store.audit(None, Some(after), limit).await).await?;
             }
