@@ -90,7 +90,34 @@ impl Cluster {
 
     /// A standby of it: it replays what this one commits, and takes no writes. A stranger to synchronous replication, unless configured.
     pub fn standby(&self) -> Self {
-        let mut standby = Self::nowhere(self.binaries.clone());
+        self.standby_on(0)
+    }
+
+    /// A standby on `port`, or on a port that is free. When it is there, this one answers no commit that the standby does not have on its
+    /// disk.
+    pub fn synchronous_standby(&self, port: Option<u16>) -> Self {
+        let standby = self.standby_on(port.unwrap_or(0));
+        self.configure("synchronous_standby_names = '*'\n");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        for _ in 0..600 {
+            let state = self.sql("postgres", "SELECT sync_state FROM pg_stat_replication");
+            // The setting counts from when a connection has seen it.
+            let waits = self.sql("postgres", "SHOW synchronous_standby_names");
+            if state == "sync" && waits == "*" {
+                return standby;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("the standby does not follow");
+    }
+
+    /// Makes a primary of a standby.
+    pub fn promote(&self) {
+        assert_eq!(self.sql("postgres", "SELECT pg_promote(true, 60)"), "t", "it was a standby");
+    }
+
+    fn standby_on(&self, port: u16) -> Self {
+        let mut standby = Self { port, ..Self::nowhere(self.binaries.clone()) };
         let copied = self
             .run("pg_basebackup")
             .args(["--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
@@ -101,6 +128,8 @@ impl Cluster {
             .output()
             .expect("pg_basebackup runs");
         assert_success("pg_basebackup", &copied);
+        // What the one that it is a copy of waits for is not what it will wait for.
+        standby.configure("synchronous_standby_names = ''\n");
         standby.serve();
         standby
     }

@@ -81,6 +81,14 @@ pub(crate) struct Family {
     tainted: AtomicBool,
 }
 
+/// What was under way when something was asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Calls that end all of the user which had begun, and those of other tasks that had not returned.
+    begun: u64,
+    under_way: u64,
+}
+
 /// How a credential is shown.
 #[derive(Clone)]
 enum Shown {
@@ -144,14 +152,13 @@ impl Family {
         })
     }
 
-    /// A new credential, unless all of this user may have been ended while it was made.
-    fn credential(&self, name: String, begun: u64, under_way: u64) -> Credential {
-        let credential = Credential::new(name);
+    /// Marks a credential that was made while another call may have ended all of this user. To be asked before it is remembered, and
+    /// after: a call that begins then knows of it.
+    fn doubt(&self, credential: &Credential, asked: Asked) {
         let now = self.begun.load(Ordering::SeqCst);
-        if under_way > 0 || now != begun || self.tainted.load(Ordering::SeqCst) {
+        if asked.under_way > 0 || now != asked.begun || self.tainted.load(Ordering::SeqCst) {
             credential.ending();
         }
-        credential
     }
 
     fn remember(&self, credential: &Credential, shown: Shown) {
@@ -162,7 +169,10 @@ impl Family {
         let place = self.world.node(chance).clone();
         let by_cookie = chance.below(2) == 0;
         let path = if by_cookie { "/v1/sessions" } else { "/v1/tokens" };
-        let (begun, under_way) = (self.begun.load(Ordering::SeqCst), self.under_way.load(Ordering::SeqCst));
+        let asked = Asked {
+            begun: self.begun.load(Ordering::SeqCst),
+            under_way: self.under_way.load(Ordering::SeqCst),
+        };
         let body = json!({ "identifier": self.identifier, "password": PASSWORD });
         let answer = send(self.world.client.post(format!("{}{path}", place.base)).json(&body)).await?;
         if answer.status() != 201 {
@@ -173,13 +183,17 @@ impl Family {
         let name = |kind: &str| format!("{kind} {number} of {}", self.identifier);
         if by_cookie {
             let value = session_cookie(&answer)?;
-            let credential = self.credential(name("cookie"), begun, under_way);
+            let credential = Credential::new(name("cookie"));
+            self.doubt(&credential, asked);
             self.remember(&credential, Shown::Cookie(value.clone()));
+            self.doubt(&credential, asked);
             self.cookies.lock().unwrap().push(Cookie { credential, value });
         } else {
             let body: Value = answer.json().await.ok()?;
-            let session = self.credential(name("chain"), begun, under_way);
+            let session = Credential::new(name("chain"));
+            self.doubt(&session, asked);
             self.sessions.lock().unwrap().push(session.clone());
+            self.doubt(&session, asked);
             let chain = self.chain(&body, session)?;
             self.chains.lock().unwrap().push(chain);
         }
@@ -312,8 +326,10 @@ impl Family {
         let place = self.world.node(chance).clone();
         let keep = chance.below(2) == 0;
         let path = if keep { "/v1/sessions?keep=current" } else { "/v1/sessions" };
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let asked = Asked {
+            begun: self.begun.fetch_add(1, Ordering::SeqCst) + 1,
+            under_way: self.under_way.fetch_add(1, Ordering::SeqCst),
+        };
         let mut dead: Vec<Credential> = self.all.lock().unwrap().iter().map(|(one, _)| one.clone()).collect();
         dead.extend(self.sessions.lock().unwrap().iter().cloned());
         self.chains.lock().unwrap().clear();
@@ -329,10 +345,9 @@ impl Family {
         self.under_way.fetch_sub(1, Ordering::SeqCst);
         if let Some(value) = answer.and_then(|answer| session_cookie(&answer)) {
             let credential = Credential::new(format!("a successor of {}", self.identifier));
-            if self.tainted.load(Ordering::SeqCst) {
-                credential.ending();
-            }
+            self.doubt(&credential, asked);
             self.remember(&credential, Shown::Cookie(value.clone()));
+            self.doubt(&credential, asked);
             self.cookies.lock().unwrap().push(Cookie { credential, value });
         }
     }

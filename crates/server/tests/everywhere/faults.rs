@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{chance::Chance, guard::GuardProcess, node::Node, proxy::Wire, time};
+use crate::{chance::Chance, database::Harm, guard::GuardProcess, node::Node, proxy::Wire, time};
 
 /// What can go wrong.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(crate) enum Fault {
     /// A node is killed and started again.
     Killed,
     /// A node is stopped with SIGTERM and started again: a rolling upgrade.
@@ -21,6 +21,18 @@ enum Fault {
     Slow,
     /// The database is restarted at once, without asking anybody.
     Database,
+    /// The database has no room: it refuses whatever is written.
+    Full,
+    /// It takes long over whatever is written, and holds its locks meanwhile.
+    Sluggish,
+    /// Nobody hears of endings elsewhere: wake-ups are lost.
+    Deaf,
+    /// The other machine takes over.
+    FailedOver,
+    /// The wall clock of a node is set, minutes off, and stays so; sometimes it is restarted then.
+    Clock,
+    /// The guard's.
+    GuardClock,
     /// The guard loses the nodes.
     GuardCut,
     /// Nobody tells the guard.
@@ -29,7 +41,7 @@ enum Fault {
     GuardPaused,
 }
 
-const ALL: [Fault; 10] = [
+pub(crate) const ALL: [Fault; 15] = [
     Fault::Killed,
     Fault::Restarted,
     Fault::Paused,
@@ -37,6 +49,11 @@ const ALL: [Fault; 10] = [
     Fault::Stalled,
     Fault::Slow,
     Fault::Database,
+    Fault::Full,
+    Fault::Sluggish,
+    Fault::Deaf,
+    Fault::Clock,
+    Fault::GuardClock,
     Fault::GuardCut,
     Fault::GuardStalled,
     Fault::GuardPaused,
@@ -49,26 +66,30 @@ const BACK: Duration = Duration::from_secs(10);
 pub(crate) struct Breakable {
     pub(crate) nodes: Arc<Vec<Node>>,
     pub(crate) guard: GuardProcess,
-    pub(crate) restart_database: Box<dyn Fn() + Send + Sync>,
+    pub(crate) database: Box<dyn Fn(Harm) + Send + Sync>,
     pub(crate) lease: Duration,
 }
 
 impl Breakable {
-    /// Breaks something, waits, mends it, waits until all nodes are ready; until `over`. Says how often each was broken.
-    pub(crate) async fn storm(&self, chance: &mut Chance, over: Duration) -> Vec<(String, u32)> {
+    /// Breaks something, waits, mends it, waits until all nodes are ready; until `over`, and each at least once. Says how often each was broken.
+    pub(crate) async fn storm(
+        &self,
+        faults: &[Fault],
+        chance: &mut Chance,
+        over: Duration,
+    ) -> Vec<(String, u32)> {
         let began = time::now();
-        let mut counts = vec![0_u32; ALL.len()];
+        let mut counts = vec![0_u32; faults.len()];
         let mut round = 0;
-        while began.elapsed() < over {
-            // Each at least once, then as chance will.
-            let at = if round < ALL.len() {
+        while began.elapsed() < over || round < faults.len() {
+            let at = if round < faults.len() {
                 round
             } else {
-                usize::try_from(chance.below(ALL.len() as u64)).unwrap()
+                usize::try_from(chance.below(faults.len() as u64)).unwrap()
             };
             round += 1;
             counts[at] += 1;
-            self.one(ALL[at], chance).await;
+            self.one(faults[at], chance).await;
             // Service comes back by itself: nodes first, and the guard within a lease and the longest pause between two tries.
             for node in &*self.nodes {
                 node.ready().await;
@@ -76,7 +97,7 @@ impl Breakable {
             self.guard.ready(BACK).await;
             tokio::time::sleep(Duration::from_millis(100 + chance.below(400))).await;
         }
-        ALL.iter().map(|fault| format!("{fault:?}").to_lowercase()).zip(counts).collect()
+        faults.iter().map(|fault| format!("{fault:?}").to_lowercase()).zip(counts).collect()
     }
 
     async fn one(&self, fault: Fault, chance: &mut Chance) {
@@ -105,16 +126,41 @@ impl Breakable {
                     Fault::Stalled => Wire::Stalled,
                     _ => Wire::Slow,
                 };
-                node.store.set(wire);
+                node.wire(wire);
                 tokio::time::sleep(hold).await;
-                node.store.set(Wire::Whole);
+                node.wire(Wire::Whole);
             }
             Fault::GuardPaused => {
                 self.guard.pause();
                 tokio::time::sleep(hold).await;
                 self.guard.resume();
             }
-            Fault::Database => tokio::task::block_in_place(|| (self.restart_database)()),
+            Fault::Database => self.harm(Harm::Restarted),
+            Fault::FailedOver => self.harm(Harm::FailedOver),
+            Fault::Full | Fault::Sluggish => {
+                self.harm(if matches!(fault, Fault::Full) { Harm::Full } else { Harm::Sluggish });
+                tokio::time::sleep(hold).await;
+                self.harm(Harm::Whole);
+            }
+            Fault::Deaf => {
+                let began = time::now();
+                while began.elapsed() < hold {
+                    self.harm(Harm::Deaf);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+            Fault::Clock => {
+                node.clock.set(off(chance));
+                if chance.below(2) == 0 {
+                    node.kill();
+                    node.up();
+                }
+                tokio::time::sleep(hold).await;
+            }
+            Fault::GuardClock => {
+                self.guard.clock.set(off(chance));
+                tokio::time::sleep(hold).await;
+            }
             Fault::GuardCut | Fault::GuardStalled => {
                 let wire = if matches!(fault, Fault::GuardCut) { Wire::Cut } else { Wire::Stalled };
                 self.guard.wires.iter().for_each(|one| one.set(wire));
@@ -123,4 +169,17 @@ impl Breakable {
             }
         }
     }
+
+    fn harm(&self, harm: Harm) {
+        tokio::task::block_in_place(|| (self.database)(harm));
+    }
+}
+
+/// Seconds that a wall clock is off, a quarter of an hour at most; right again now and then.
+fn off(chance: &mut Chance) -> i64 {
+    const MOST: u64 = 15 * 60;
+    if chance.below(4) == 0 {
+        return 0;
+    }
+    i64::try_from(chance.below(2 * MOST + 1)).unwrap() - i64::try_from(MOST).unwrap()
 }

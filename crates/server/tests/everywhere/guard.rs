@@ -14,6 +14,7 @@ use crate::{
     node::{ISSUER, Node},
     proxy::Proxy,
     time::{self, LONG},
+    wall::Wall,
 };
 
 /// How the other process is told what to do: secret, nodes and address, separated by commas.
@@ -23,6 +24,9 @@ const TOLD: &str = "SYMBOLON_TEST_GUARD";
 pub(crate) struct GuardProcess {
     pub(crate) address: SocketAddr,
     pub(crate) wires: Vec<Proxy>,
+    /// Its wall clock.
+    pub(crate) clock: Wall,
+    _folder: tempfile::TempDir,
     child: Child,
 }
 
@@ -37,7 +41,11 @@ impl GuardProcess {
         }
         let urls = wires.iter().map(|wire| format!("http://{}", wire.address()));
         let told: Vec<String> = [secret, address.to_string()].into_iter().chain(urls).collect();
-        let child = Command::new(std::env::current_exe().unwrap())
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Wall::of(folder.path());
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        clock.shown_to(&mut command);
+        let child = command
             .args(["--exact", "guard::the_other_process", "--ignored", "--nocapture"])
             .env(TOLD, told.join(","))
             .stdin(Stdio::null())
@@ -45,7 +53,7 @@ impl GuardProcess {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let guard = Self { address, wires, child };
+        let guard = Self { address, wires, clock, _folder: folder, child };
         guard.ready(LONG).await;
         guard
     }

@@ -13,6 +13,8 @@ mod chance;
 #[allow(dead_code, reason = "a part of it is used here")]
 mod time;
 
+mod database;
+mod failover;
 mod family;
 mod faults;
 mod guard;
@@ -20,3 +22,4 @@ mod ledger;
 mod node;
 mod proxy;
 mod storm;
+mod wall;

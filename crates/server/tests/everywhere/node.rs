@@ -11,14 +11,15 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    proxy::Proxy,
+    proxy::{Proxy, Wire},
     time::{self, LONG},
+    wall::Wall,
 };
 
 /// What all nodes are one installation by.
 pub(crate) struct Installation {
-    /// `postgres://…`, with this host and port.
-    pub(crate) store: Box<dyn Fn(SocketAddr) -> String + Send + Sync>,
+    /// `postgres://…`, with these hosts and ports.
+    pub(crate) store: Box<dyn Fn(&[SocketAddr]) -> String + Send + Sync>,
     pub(crate) master_key: String,
     pub(crate) lease: Duration,
 }
@@ -29,8 +30,10 @@ pub(crate) const ISSUER: &str = "http://127.0.0.1:7117";
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
-    /// Between it and the database.
-    pub(crate) store: Proxy,
+    /// Between it and each machine of the database.
+    store: Vec<Proxy>,
+    /// Its wall clock.
+    pub(crate) clock: Wall,
     url: String,
     master_key: String,
     lease: Duration,
@@ -40,16 +43,22 @@ pub(crate) struct Node {
 
 impl Node {
     /// Makes and starts it; ready when this returns.
-    pub(crate) async fn start(name: &str, installation: &Installation, database: SocketAddr) -> Self {
-        let store = Proxy::to(database).await;
+    pub(crate) async fn start(name: &str, installation: &Installation, database: &[SocketAddr]) -> Self {
+        let mut store = Vec::new();
+        for machine in database {
+            store.push(Proxy::to(*machine).await);
+        }
+        let doors: Vec<SocketAddr> = store.iter().map(Proxy::address).collect();
+        let folder = tempfile::tempdir().unwrap();
         let node = Self {
             name: name.to_owned(),
             address: free_port(),
-            url: (installation.store)(store.address()),
+            url: (installation.store)(&doors),
             store,
+            clock: Wall::of(folder.path()),
             master_key: installation.master_key.clone(),
             lease: installation.lease,
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             child: Mutex::default(),
         };
         node.up();
@@ -61,6 +70,7 @@ impl Node {
     pub(crate) fn up(&self) {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = self.command(&["serve", "--listen", &self.address.to_string()]);
+        self.clock.shown_to(&mut command);
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         *self.child.lock().unwrap() = Some(child);
     }
@@ -102,6 +112,11 @@ impl Node {
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         let status = time::wait_for("the node's end", || child.try_wait().unwrap());
         assert!(status.success(), "{}: {status}\n{}", self.name, self.log_end());
+    }
+
+    /// What becomes of what it says to the database, and hears.
+    pub(crate) fn wire(&self, wire: Wire) {
+        self.store.iter().for_each(|store| store.set(wire));
     }
 
     /// Stops it in its tracks.
