@@ -14,7 +14,7 @@ use symbolon_token::{
 };
 
 use crate::{
-    clock::Clock,
+    clock::Timestamp,
     error::{Error, Result},
 };
 

@@ -132,3 +132,29 @@ impl Memory {
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(ALWAYS - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::cache::tests::session;
+
+    const SESSION: Uuid = Uuid::from_u128(7);
+
+    /// Somebody who read the session before it ended fills the cache just before the view is told.
+    #[test]
+    fn rule_2_m3_what_was_filled_until_the_view_was_told_is_purged() {
+        let memory = Memory::new(Uuid::nil(), &Settings::new("https://id.example"));
+        let live = session(1);
+        let fill = || {
+            let keep = || memory.sessions.insert(SESSION, live.clone());
+            memory.view.insert_unless_ended(0, SESSION, live.user, live.generation, keep).is_some()
+        };
+        let ended = Entry { seq: 1, what: Ended::Session(SESSION), forget_at: Some(9) };
+        memory.apply(&[ended], |view, entries| {
+            assert!(fill(), "nothing speaks against it");
+            view.apply_log(entries);
+        });
+        assert!(memory.sessions.get(SESSION).is_none(), "it would live again once the view forgets");
+        assert!(!fill());
+    }
+}

@@ -8,6 +8,8 @@
 )]
 
 mod dpop;
+mod gate;
+mod rules;
 mod server;
 
 use std::sync::{Arc, atomic::Ordering};

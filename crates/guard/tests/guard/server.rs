@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, http::StatusCode, routing::get, serve::ListenerExt};
+use axum::{Router, http::StatusCode, middleware, routing::get, serve::ListenerExt};
 use reqwest::Client;
 use serde_json::{Value, json};
 use symbolon::{Symbolon, audit::Actor, limits::Settings, password::params::Argon2Params};
@@ -19,6 +19,8 @@ use symbolon_guard::{
     clock::{Clock, SystemClock, Timestamp},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::gate::Gate;
 
 pub(crate) const PASSWORD: &str = "plum-tugboat-47-lantern";
 
@@ -42,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) secret: String,
     pub(crate) serving: JoinHandle<std::io::Result<()>>,
     pub(crate) client: Client,
+    pub(crate) gate: Arc<Gate>,
     /// How many were opened to it.
     pub(crate) connections: Arc<AtomicUsize>,
 }
@@ -55,14 +58,21 @@ impl Server {
         let engine = Symbolon::builder(issuer.as_str()).settings(settings).open().await.unwrap();
         let scopes = vec!["revocations".to_owned(), "check".to_owned()];
         let (_, secret) = engine.add_client("orders", scopes, Actor::Cli).await.unwrap();
+        let gate = Arc::<Gate>::default();
+        let keeper = Arc::clone(&gate);
+        let pass = move |request, next| {
+            let keeper = Arc::clone(&keeper);
+            async move { keeper.pass(request, next).await }
+        };
         let router = Auth::new(engine.clone(), Options::default()).unwrap().router();
+        let router = router.layer(middleware::from_fn(pass));
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
         let listener = listener.tap_io(move |_| {
             counted.fetch_add(1, Ordering::SeqCst);
         });
         let serving = tokio::spawn(axum::serve(listener, router).into_future());
-        let server = Self { issuer, engine, secret, serving, client: Client::new(), connections };
+        let server = Self { issuer, engine, secret, serving, client: Client::new(), gate, connections };
         let user = json!({ "identifier": "alice", "password": PASSWORD });
         let answer = server.client.post(server.at("/v1/users")).json(&user).send().await.unwrap();
         assert_eq!(answer.status(), 201);

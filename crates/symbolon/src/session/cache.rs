@@ -135,7 +135,7 @@ impl SessionCache {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::store::contract::session_row;
 
@@ -145,7 +145,7 @@ mod tests {
         Uuid::from_u64_pair(number << 16 | 0x7000, tail | 1 << 63)
     }
 
-    fn session(number: u64) -> CachedSession {
+    pub(crate) fn session(number: u64) -> CachedSession {
         let row = session_row(id(number), id(number + 1), Timestamp::from_secs(1_700_000_000));
         CachedSession::of(&row, [7; 32], 1)
     }

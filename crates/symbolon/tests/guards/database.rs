@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use symbolon::store::{Store, StoreError, memory::MemoryStore, *};
 use symbolon_token::{Entry, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::seed::{Chance, day, elapsed};
@@ -50,6 +50,43 @@ impl Database {
     }
 }
 
+/// A message that a history may want to keep back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// A renewal on its way to the database.
+    Renewal,
+    /// Its answer.
+    Renewed,
+    /// The question for the log.
+    Question,
+    /// A page of the log on its way back.
+    Page,
+}
+
+/// Messages that are kept back until it is released; or the first alone.
+pub(crate) struct Held {
+    message: Message,
+    alone: bool,
+    /// How many came, and whether they may go on.
+    state: watch::Sender<(usize, bool)>,
+}
+
+impl Held {
+    /// Waits until one has come.
+    pub(crate) async fn reached(&self) {
+        self.state.subscribe().wait_for(|(came, _)| *came > 0).await.unwrap();
+    }
+
+    pub(crate) fn release(&self) {
+        self.state.send_modify(|state| state.1 = true);
+    }
+
+    fn takes(&self, message: Message) -> bool {
+        let (came, released) = *self.state.borrow();
+        self.message == message && !released && (came == 0 || !self.alone)
+    }
+}
+
 pub(crate) struct Link {
     database: Arc<Database>,
     chance: Arc<Chance>,
@@ -63,6 +100,7 @@ pub(crate) struct Link {
     pub(crate) deaf: AtomicBool,
     /// Held to keep renewals of leases on their way.
     pub(crate) renewing: tokio::sync::Mutex<()>,
+    held: Mutex<Vec<Arc<Held>>>,
     /// Statements so far.
     pub(crate) statements: AtomicUsize,
 }
@@ -79,6 +117,7 @@ impl Link {
             healed: Notify::new(),
             deaf: AtomicBool::new(false),
             renewing: tokio::sync::Mutex::default(),
+            held: Mutex::default(),
             statements: AtomicUsize::new(0),
         });
         database.links.lock().unwrap().push(Arc::downgrade(&link));
@@ -88,6 +127,21 @@ impl Link {
     pub(crate) fn heal(&self) {
         self.cut.store(false, Ordering::SeqCst);
         self.healed.notify_waiters();
+    }
+
+    /// Keeps back every message of a kind from now on, or the next one `alone`.
+    pub(crate) fn hold(&self, message: Message, alone: bool) -> Arc<Held> {
+        let held = Arc::new(Held { message, alone, state: watch::Sender::new((0, false)) });
+        self.held.lock().unwrap().push(Arc::clone(&held));
+        held
+    }
+
+    async fn pass(&self, message: Message) {
+        let held = self.held.lock().unwrap().iter().find(|held| held.takes(message)).cloned();
+        if let Some(held) = held {
+            held.state.send_modify(|state| state.0 += 1);
+            held.state.subscribe().wait_for(|(_, released)| *released).await.unwrap();
+        }
     }
 
     fn calm(&self) -> bool {
@@ -181,7 +235,14 @@ impl Store for Port {
 
     async fn renew_guard(&self, guard: GuardLease, _: Timestamp) -> Result<Timestamp> {
         let _held = self.0.renewing.lock().await;
-        self.0.through(move |to| async move { to.rows.renew_guard(guard, to.now()).await }).await
+        let link = Arc::clone(&self.0);
+        let renew = async move |to: Arc<Database>| {
+            link.pass(Message::Renewal).await;
+            let answer = to.rows.renew_guard(guard, to.now()).await;
+            link.pass(Message::Renewed).await;
+            answer
+        };
+        self.0.through(renew).await
     }
 
     async fn guards(&self, step: Duration, _: Timestamp) -> Result<Vec<GuardRow>> {
@@ -239,8 +300,11 @@ impl Store for Port {
         if self.0.deaf.load(Ordering::SeqCst) {
             return Err(StoreError::new("the log cannot be read"));
         }
+        let link = Arc::clone(&self.0);
         let read = async move |to: Arc<Database>| {
+            link.pass(Message::Question).await;
             let page = to.rows.log_after(after, limit).await?;
+            link.pass(Message::Page).await;
             Ok(LogPage { now: Some(to.now()), ..page })
         };
         self.0.through(read).await

@@ -26,7 +26,7 @@ use crate::{
     database::Database,
     guard::Guard,
     node::{Node, caller, check_cookie, check_token},
-    seed::{Chance, begin, elapsed},
+    seed::{Chance, DriftingClock, begin, elapsed},
 };
 
 pub(crate) type Nodes = Arc<Mutex<Vec<Node>>>;
@@ -171,6 +171,21 @@ impl Simulation {
                 let _ = old.engine.close().await;
             });
         }
+    }
+
+    /// Another node in the place of one, whose clock is off by so many thousandths.
+    pub(crate) async fn restart_with_drift(&mut self, place: usize, drift: i32) {
+        self.nodes.lock().unwrap().remove(place);
+        self.add_with_drift(drift).await;
+        // Until nobody waits for the one that is gone.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+
+    pub(crate) async fn add_with_drift(&mut self, drift: i32) {
+        let clock = DriftingClock { drift, ..DriftingClock::of(&self.chance, self.since) };
+        let masters = self.master.clone().into();
+        let node = Node::with_clock(&self.database, &self.chance, masters, clock).await.unwrap();
+        self.nodes.lock().unwrap().push(node);
     }
 
     async fn step(&mut self) {

@@ -14,8 +14,11 @@
 mod database;
 mod guard;
 mod history;
+mod margins;
 mod master;
 mod node;
+mod order;
 mod restore;
 mod rules;
 mod seed;
+mod suspend;

@@ -47,6 +47,15 @@ impl Node {
         masters: MasterKeys,
         since: tokio::time::Instant,
     ) -> symbolon::Result<Self> {
+        Self::with_clock(database, chance, masters, DriftingClock::of(chance, since)).await
+    }
+
+    pub(crate) async fn with_clock(
+        database: &Arc<Database>,
+        chance: &Arc<Chance>,
+        masters: MasterKeys,
+        clock: DriftingClock,
+    ) -> symbolon::Result<Self> {
         let params = Argon2Params::dangerously_weak_for_tests();
         let settings = Settings {
             hashing: HasherSettings { threads: 1, queue: 200, params },
@@ -54,7 +63,7 @@ impl Node {
             token: TokenSettings { access_life: Duration::from_secs(60), ..TokenSettings::default() },
             ..Settings::new("https://id.example")
         };
-        let (link, clock) = (Link::to(database, chance), Arc::new(DriftingClock::of(chance, since)));
+        let (link, clock) = (Link::to(database, chance), Arc::new(clock));
         let port = Arc::new(Port(Arc::clone(&link)));
         let randomness = Arc::clone(chance) as _;
         let engine = Symbolon::open(settings, port, masters, Arc::clone(&clock) as _, randomness).await?;

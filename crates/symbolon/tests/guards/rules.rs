@@ -28,16 +28,16 @@ use crate::{
     seed::{Chance, DriftingClock, begin, day},
 };
 
-const LEASE: Duration = Duration::from_secs(3);
+pub(crate) const LEASE: Duration = Duration::from_secs(3);
 /// Lease and margin, by a clock that drifts as much as one may.
-const TIMER: Duration = Duration::from_millis(3_120);
-const SOON: Duration = Duration::from_millis(100);
+pub(crate) const TIMER: Duration = Duration::from_millis(3_120);
+pub(crate) const SOON: Duration = Duration::from_millis(100);
 
-fn cookie(simulation: &Simulation, subject: usize) -> SessionCookie {
+pub(crate) fn cookie(simulation: &Simulation, subject: usize) -> SessionCookie {
     SessionCookie::parse(&simulation.subjects[subject].cookie.as_ref().unwrap().reveal()).unwrap()
 }
 
-async fn end(engine: &Symbolon, simulation: &Simulation, subject: usize) {
+pub(crate) async fn end(engine: &Symbolon, simulation: &Simulation, subject: usize) {
     let subject = &simulation.subjects[subject];
     engine.end_session(subject.session.unwrap(), Some(subject.user), Actor::Cli, None).await.unwrap();
 }
@@ -294,7 +294,7 @@ async fn a_node_at_rest_asks_the_store_three_times_a_second_at_most_with_guards_
     }
 }
 
-async fn ask(
+pub(crate) async fn ask(
     engine: &Symbolon,
     guard: Uuid,
     epoch: Option<Uuid>,
@@ -367,7 +367,13 @@ async fn alone(store: &Arc<MemoryStore>, master: &MasterKey) -> Symbolon {
         ..Settings::new("https://id.example")
     };
     let chance = Arc::new(Chance::new(15));
-    let clock = Arc::new(DriftingClock { since: begin(), drift: 0, ahead: 0.into(), boot: Duration::ZERO });
+    let clock = Arc::new(DriftingClock {
+        since: begin(),
+        drift: 0,
+        ahead: 0.into(),
+        boot: Duration::ZERO,
+        asked: 0.into(),
+    });
     Symbolon::open(settings, Arc::clone(store) as _, master.clone().into(), clock, chance).await.unwrap()
 }
 

@@ -70,6 +70,8 @@ pub(crate) struct DriftingClock {
     pub(crate) ahead: AtomicI64,
     /// What was on the clock at the beginning.
     pub(crate) boot: Duration,
+    /// How often it was asked for the time that never steps: for either time, where the wall is the store's.
+    pub(crate) asked: AtomicU64,
 }
 
 /// The least margin is two hundredths of a lease; a clock stays within.
@@ -80,7 +82,7 @@ impl DriftingClock {
         let drift =
             i32::try_from(chance.below(2 * MOST_DRIFT + 1)).unwrap() - i32::try_from(MOST_DRIFT).unwrap();
         let ahead = i64::try_from(chance.below(10_000)).unwrap() - 5_000;
-        Self { since, drift, ahead: ahead.into(), boot: chance.millis(1_000_000_000) }
+        Self { since, drift, ahead: ahead.into(), boot: chance.millis(1_000_000_000), asked: 0.into() }
     }
 
     /// Somebody sets the wall, up to a quarter of an hour away.
@@ -105,6 +107,7 @@ impl Clock for DriftingClock {
     }
 
     fn monotonic(&self) -> Duration {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         self.boot + self.elapsed()
     }
 }

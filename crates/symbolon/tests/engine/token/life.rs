@@ -11,6 +11,7 @@ over_every_store! {
     invariant_1_an_ending_is_remembered_for_as_long_as_the_tokens_of_the_process_before_live,
     invariant_1_a_removed_key_is_remembered_for_ever,
     invariant_1_an_ending_that_took_long_is_remembered_from_its_end,
+    m9_a_token_counts_from_before_its_row_was_read,
     st_17_a_token_that_ended_stays_dead_whatever_the_clock_is_set_to,
     jc_06_a_token_above_the_installations_longest_life_is_refused,
     a_life_above_a_day_is_the_operators_to_choose,
@@ -118,6 +119,26 @@ async fn invariant_1_an_ending_that_took_long_is_remembered_from_its_end(world: 
     renewal.await.unwrap().map(drop).unwrap();
     for _ in 0..8 {
         assert!(world.engine.check_token(&token).is_err());
+        world.clock.advance(MINUTE);
+        world.engine.tend().await.unwrap();
+    }
+}
+
+/// The session ends while somebody reads it, and by the time that its token would be signed the log has nearly forgotten that.
+async fn m9_a_token_counts_from_before_its_row_was_read(world: World) {
+    use crate::common::Call;
+    let ann = world.user("ann").await;
+    let session = world.browser(&ann).await.session.id;
+    let mut hold = world.store.hold_after(Call::Session);
+    let engine = world.engine.clone();
+    let exchange = tokio::spawn(async move { engine.exchange(session, &Default::default()).await });
+    hold.reached().await;
+    world.engine.logout(session, ann.id, &caller()).await.unwrap();
+    world.clock.advance(6 * MINUTE);
+    hold.release();
+    let Ok(answer) = exchange.await.unwrap() else { return };
+    for minute in 0..8 {
+        assert!(world.engine.check_token(&answer.access_token).is_err(), "{minute}");
         world.clock.advance(MINUTE);
         world.engine.tend().await.unwrap();
     }
