@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use symbolon_cluster::{Cluster, PASSWORD, USER};
 
+use crate::node::StoreUrl;
+
 /// What is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Harm {
@@ -50,7 +52,7 @@ impl Machines {
     }
 
     /// The address of the store by these doors: of several hosts the one that takes writes is used.
-    pub(crate) fn url(&self) -> Box<dyn Fn(&[SocketAddr]) -> String + Send + Sync> {
+    pub(crate) fn url(&self) -> StoreUrl {
         let name = self.name.clone();
         Box::new(move |doors| {
             let doors: Vec<String> = doors.iter().map(ToString::to_string).collect();
@@ -84,7 +86,7 @@ impl Machines {
         match harm {
             Harm::Restarted => self.primary.restart("immediate"),
             Harm::Full => {
-                self.on_writing("RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100';")
+                self.on_writing("RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100';");
             }
             Harm::Sluggish => self.on_writing("PERFORM pg_sleep(0.1); RETURN NULL;"),
             Harm::Whole => self.on_writing("RETURN NULL;"),

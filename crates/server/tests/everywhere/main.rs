@@ -1,5 +1,6 @@
 //! Revoked is revoked, everywhere: several nodes over one PostgreSQL and a guard in a process of its own, real ones, while nodes are killed
-//! and paused, wires are cut and the database restarts. Every history is held against two rules (`ledger.rs`) as it happens.
+//! and paused, wires are cut, wall clocks are set, and the database restarts, is full, slow, or taken over by its standby. Every history is
+//! held against two rules (`ledger.rs`) as it happens.
 //!
 //! `SYMBOLON_TEST_SECONDS` says how long the storm lasts (a short run is part of the test command; `tests/everywhere/run` is the long one),
 //! `SYMBOLON_TEST_SEED` repeats a run's choices. Without PostgreSQL's binaries the tests say that they are skipped.

@@ -16,10 +16,12 @@ use crate::{
     wall::Wall,
 };
 
+/// `postgres://…`, with these hosts and ports.
+pub(crate) type StoreUrl = Box<dyn Fn(&[SocketAddr]) -> String + Send + Sync>;
+
 /// What all nodes are one installation by.
 pub(crate) struct Installation {
-    /// `postgres://…`, with these hosts and ports.
-    pub(crate) store: Box<dyn Fn(&[SocketAddr]) -> String + Send + Sync>,
+    pub(crate) store: StoreUrl,
     pub(crate) master_key: String,
     pub(crate) lease: Duration,
 }
