@@ -198,7 +198,9 @@ async fn dp_17_a_proof_at_a_guard_repeats_its_own_nonce_of_this_minute() {
     let holder = Holder::new();
     let token = holder.token(&server).await;
     let proof = |nonce: Option<&str>| {
-        let claims = holder.for_token("/local", &token);
+        // The time goes on with the clock.
+        let now = clock.now().as_secs() + clock.0.load(Ordering::SeqCst).cast_signed() / 1_000;
+        let claims = with(holder.for_token("/local", &token), "iat", json!(now));
         holder.sign(&nonce.map_or(claims.clone(), |nonce| with(claims, "nonce", json!(nonce))))
     };
     let challenged = async |service: &str, proof: &str| {
