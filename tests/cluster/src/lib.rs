@@ -117,7 +117,8 @@ impl Cluster {
     }
 
     fn standby_on(&self, port: u16) -> Self {
-        let mut standby = Self { port, ..Self::nowhere(self.binaries.clone()) };
+        let mut standby = Self::nowhere(self.binaries.clone());
+        standby.port = port;
         let copied = self
             .run("pg_basebackup")
             .args(["--username=postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"])

@@ -29,9 +29,9 @@ pub(crate) enum Fault {
     Deaf,
     /// The other machine takes over.
     FailedOver,
-    /// The wall clock of a node is set, minutes off, and stays so; sometimes it is restarted then.
+    /// The wall clock of a node is set, minutes off, and right again; sometimes it is restarted in between.
     Clock,
-    /// The guard's.
+    /// The guard's, which stays so.
     GuardClock,
     /// The guard loses the nodes.
     GuardCut,
@@ -156,6 +156,8 @@ impl Breakable {
                     node.up();
                 }
                 tokio::time::sleep(hold).await;
+                // It serves meanwhile, and is not ready until that is right.
+                node.clock.set(0);
             }
             Fault::GuardClock => {
                 self.guard.clock.set(off(chance));

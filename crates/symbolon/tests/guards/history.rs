@@ -226,7 +226,11 @@ impl Simulation {
     /// What must hold of every history; and when all is well again, service is back by itself.
     async fn judge(mut self) {
         self.misbehave(false);
-        self.nodes.lock().unwrap().iter().for_each(|node| node.link.heal());
+        for node in self.nodes.lock().unwrap().iter() {
+            node.link.heal();
+            // A node is not ready while its wall is another than the store's.
+            node.clock.ahead.store(0, Ordering::SeqCst);
+        }
         while let Some(task) = self.tasks.join_next().await {
             task.unwrap();
         }

@@ -11,6 +11,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod clocks;
 mod database;
 mod guard;
 mod history;
