@@ -34,7 +34,7 @@ async fn rule_8_a_timer_outlasts_every_lease_from_before_the_commit() {
     let page = link.hold(Message::Page, true);
     page.reached().await;
     page.release();
-    while there.guarding().lease_left.unwrap() < LEASE - SOON {
+    while there.guarding().lease.unwrap().left < LEASE - SOON {
         tokio::task::yield_now().await;
     }
     link.cut.store(true, Ordering::SeqCst);

@@ -106,7 +106,7 @@ async fn rule_1_m7_a_lease_counts_from_before_it_was_asked_for() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     renewed.release();
     // It is fresh for what is left, and gets nothing any more.
-    while two.there.guarding().lease_left.unwrap() < SOON {
+    while two.there.guarding().lease.unwrap().left < SOON {
         tokio::task::yield_now().await;
     }
     two.link.cut.store(true, Ordering::SeqCst);
