@@ -103,15 +103,19 @@ impl Symbolon {
 
 /// How often it is looked whether a lease is over.
 const LOOK: Duration = Duration::from_millis(50);
+/// The longest that is waited for nodes that may be gone: whoever asked wants to hear, and can ask again.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Symbolon {
-    /// Whether no other node decides by this store. One that is gone without a word is waited for, no longer than its lease can last.
+    /// Whether no other node decides by this store. One that is gone without a word is waited for, no longer than its lease can last, and
+    /// ten seconds at most.
     pub(crate) async fn alone(&self) -> Result<bool> {
         let (store, clock) = (self.store(), &*self.0.clock);
         if !store.shared() {
             return Ok(true);
         }
-        let until = clock.monotonic() + self.0.revocation.terms().barrier(self.now()) + STORE_STEP;
+        let longest = self.0.revocation.terms().barrier(self.now()) + STORE_STEP;
+        let until = clock.monotonic() + longest.min(PATIENCE);
         loop {
             let rows = store.guards(STORE_STEP, self.now()).await?;
             if rows.iter().all(|row| row.lapsed || row.id == self.0.revocation.id) {
