@@ -9,7 +9,7 @@ use std::{
 use symbolon::{
     ErrorKind, Symbolon,
     audit::Actor,
-    revocation::without_waiting,
+    revocation::{Poll, without_waiting},
     session::Recalled,
     store::{PurgeBefore, Store},
 };
@@ -249,4 +249,36 @@ async fn f6_m16_what_is_applied_while_a_guard_is_answered_stands_in_the_answer()
     let session = Ended::Session(two.subject(0).session.unwrap());
     let told = answer.entries.iter().any(|entry| entry.what == session);
     assert!(told || answer.lease.is_zero(), "a lease, and nobody waits for its holder: {answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f6_a_page_that_grew_and_is_not_all_gives_no_lease() {
+    let two = two(33).await;
+    end(&two.here, &two.simulation, 1).await;
+    let page = two.link.hold(Message::Page, true);
+    let there = two.there.clone();
+    let (guard, wait) = (Uuid::from_u128(1), Duration::ZERO);
+    let poll = Poll { guard, epoch: None, after: 0, wait, limit: 1 };
+    let answer = tokio::spawn(async move { there.poll(poll).await });
+    page.reached().await;
+    two.ends_at_once().await;
+    page.release();
+    let answer = answer.await.unwrap().unwrap();
+    assert!(answer.more && answer.lease.is_zero(), "there is more that it has not seen: {answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_f4_m19_a_renewal_that_is_under_way_at_the_end_makes_nothing_fresh() {
+    let two = two(34).await;
+    let page = two.link.hold(Message::Page, false);
+    page.reached().await;
+    let there = two.there.clone();
+    let closing = tokio::spawn(async move { there.close().await });
+    tokio::time::sleep(SOON).await;
+    page.release();
+    closing.await.unwrap().unwrap();
+    tokio::time::sleep(SOON).await;
+    assert!(!two.there.guarding().fresh, "nobody waits for it any more");
+    two.ends_at_once().await;
+    two.is_refused_there();
 }
