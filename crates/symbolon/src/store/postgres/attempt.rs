@@ -10,6 +10,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::{Error, error::SqlState};
 
 use super::pool::{Connection, Connections};
@@ -18,6 +19,8 @@ use crate::store::{Result, StoreError};
 /// How often one thing is tried, and how long is waited before the second time; twice as long each time after.
 const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(5);
+/// From when on an answer keeps somebody waiting.
+const LATE: Duration = Duration::from_millis(500);
 
 /// The outcome of one attempt.
 pub(super) type Attempt<T> = std::result::Result<T, Failed>;
@@ -54,7 +57,7 @@ pub(super) async fn tried<R, T>(
     let mut left = TRIES;
     loop {
         let sql = connections.take().await.map_err(GivenUp::because)?;
-        let Ok(attempt) = tokio::time::timeout(patience, work(&sql, request)).await else {
+        let Ok(attempt) = within(patience, &sql, work(&sql, request)).await else {
             sql.settle(Verdict::Unknown).await;
             return Err(GivenUp::because(StoreError::new(format!(
                 "the database said nothing for {} s: what was asked of it may have happened, and repeating it is safe",
@@ -76,6 +79,22 @@ pub(super) async fn tried<R, T>(
         }
         tokio::time::sleep(PAUSE * (1 << (TRIES - 1 - left))).await;
     }
+}
+
+/// Waits so long for what was asked over a connection. Whoever gives up sooner, and yet not at once, takes the connection with it: given back,
+/// one that leads nowhere would keep the next waiting too, who has no more patience.
+async fn within<T>(
+    patience: Duration,
+    sql: &Connection,
+    mut asked: impl Future<Output = T> + Unpin,
+) -> std::result::Result<T, Elapsed> {
+    if let Ok(answer) = timeout(LATE, &mut asked).await {
+        return Ok(answer);
+    }
+    sql.is_late(true);
+    let answer = timeout(patience.saturating_sub(LATE), asked).await;
+    sql.is_late(false);
+    answer
 }
 
 /// Why an attempt came to nothing.

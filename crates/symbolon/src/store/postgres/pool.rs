@@ -79,7 +79,11 @@ impl Connections {
     /// A sentence that says what to do about it.
     pub(super) async fn take(&self) -> Result<Connection> {
         match self.pool.get().await {
-            Ok(object) => Ok(Connection { object: Some(object), open: AtomicBool::new(false) }),
+            Ok(object) => Ok(Connection {
+                object: Some(object),
+                open: AtomicBool::new(false),
+                late: AtomicBool::new(false),
+            }),
             Err(error) => Err(unreachable(error, &self.options)),
         }
     }
@@ -161,10 +165,12 @@ fn cause(error: &Error) -> String {
     if own.contains(&inner) { own } else { format!("{own}: {inner}") }
 }
 
-/// A connection in use. Dropped in the middle of a transaction it is closed, never given to somebody else.
+/// A connection in use. Dropped in the middle of a transaction, or while it keeps somebody waiting, it is closed, never given to
+/// somebody else.
 pub(super) struct Connection {
     object: Option<Object>,
     open: AtomicBool,
+    late: AtomicBool,
 }
 
 impl Connection {
@@ -199,6 +205,11 @@ impl Connection {
         self.open.store(false, Ordering::Relaxed);
     }
 
+    /// Whether what was asked over it keeps somebody waiting: it may lead nowhere any more.
+    pub(super) fn is_late(&self, late: bool) {
+        self.late.store(late, Ordering::Relaxed);
+    }
+
     /// Takes a transaction back whose work turned out to be none.
     pub(super) async fn roll_back(&self) -> Attempt<()> {
         self.query("ROLLBACK", Vec::new()).await?;
@@ -221,7 +232,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(object) = self.object.take()
-            && self.open.load(Ordering::Relaxed)
+            && (self.open.load(Ordering::Relaxed) || self.late.load(Ordering::Relaxed))
         {
             drop(Object::take(object));
         }

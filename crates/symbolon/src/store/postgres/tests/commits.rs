@@ -206,6 +206,51 @@ async fn st_31_what_the_database_took_back_is_done_again() {
     );
 }
 
+/// What is between closes nothing and passes nothing on: whoever has less patience than the store must not meet the same connection again and
+/// again. A lease is renewed so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_leads_nowhere_goes_with_whoever_waited_for_it() {
+    let Some(database) = fresh().await else { return };
+    let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = symbolon_cluster::cluster().unwrap().tcp_url(&database.0.name, "");
+    let (front, rest) = url.split_once("127.0.0.1:").unwrap();
+    let (port, name) = rest.split_once('/').unwrap();
+    let url = format!("{front}{}/{name}", between.local_addr().unwrap());
+    let behind: std::net::SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    let (frozen, watched) = tokio::sync::watch::channel(0_u32);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = between.accept().await {
+            let mut watched = watched.clone();
+            let born = *watched.borrow();
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(behind).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    () = async { drop(watched.wait_for(|now| *now != born).await) } => std::future::pending().await,
+                }
+            });
+        }
+    });
+    let (store, _) = open(Options::new(url)).await;
+    let guard = GuardLease {
+        id: id(1),
+        epoch: Uuid::from_u128(1),
+        applied: 0,
+        lease: std::time::Duration::from_secs(3),
+    };
+    let renew = || store.renew_guard(guard, now());
+    let (one, two, three) = tokio::join!(renew(), renew(), renew());
+    assert!(one.is_ok() && two.is_ok() && three.is_ok(), "as many connections as there are for leases");
+    frozen.send_replace(1);
+    let patience = std::time::Duration::from_secs(1);
+    let mut tries = 0;
+    while tokio::time::timeout(patience, renew()).await.is_err() {
+        tries += 1;
+        assert!(tries < 6, "the same connections again and again");
+    }
+    assert!(tries > 0, "nothing was between");
+}
+
 /// A lock that somebody holds for long is waited for so long and no longer, and the rest goes on (ST-25).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn st_25_slow_statements_are_given_up_and_leases_go_on() {
