@@ -168,6 +168,9 @@ pub(crate) async fn keep(engine: Weak<Engine>) {
             Ok(()) => {
                 if due {
                     renewed = Some(now);
+                } else if !engine.memory().fresh(&*engine.0.clock) {
+                    // The log was read anew, and what was read waits for a lease.
+                    renewed = None;
                 }
                 failed = 0;
                 let next = renewed.map_or(now, |renewed| renewed + lease / 3);
