@@ -51,8 +51,9 @@ def holds(doors, live, dead):
             assert answer.status == status, f"{shown}: {answer}"
 
 
-def restarts(node, live):
-    """A node stops and comes back, in the order that the document tells."""
+def restarts(node, live, nginx):
+    """A node stops and comes back, in the order that the document tells; then nginx takes it back."""
+    answers = lambda: sum(by.split(", ")[-1] == node.address for _, by, *_ in nginx.answered())
     node.terminate()
     asked = time.monotonic()
     wait_for("the node to say that it is not ready", lambda: node.status("/readyz") == 503, DELAY)
@@ -61,6 +62,8 @@ def restarts(node, live):
     assert node.ended(), node.log()[-2000:]
     assert time.monotonic() - asked >= DELAY, "it waited for the delay"
     node.start()
+    before = answers()
+    wait_for("nginx to take the node back", lambda: answers() > before)
 
 
 def walk(root, machines):
@@ -130,7 +133,7 @@ def walk(root, machines):
     try:
         wait_for("the crowd", lambda: crowd.asked > 200 or crowd.faults)
         for one in nodes:
-            restarts(one, live[0])
+            restarts(one, live[0], nginx)
             ok(f"{one.address} is not ready, then serves on, then ends in order, and comes back")
         before = crowd.asked
         wait_for("the crowd to go on", lambda: crowd.asked > before + 200 or crowd.faults)
