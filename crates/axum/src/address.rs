@@ -15,7 +15,7 @@ use crate::Auth;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What a proxy sends of whom it speaks for.
-const FORWARDING: [HeaderName; 3] =
+pub(crate) const FORWARDING: [HeaderName; 3] =
     [X_FORWARDED_FOR, header::FORWARDED, HeaderName::from_static("x-real-ip")];
 /// Where nothing is known of the caller (a socket of the machine itself, a test): one address for all of it.
 const UNKNOWN: ClientAddress = ClientAddress { address: IpAddr::V4(Ipv4Addr::LOCALHOST), shared: true };
