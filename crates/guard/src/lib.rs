@@ -180,7 +180,7 @@ impl Guard {
 impl Inner {
     /// The time that logins are judged by.
     pub(crate) fn now(&self) -> Timestamp {
-        self.time.now(self.clock.monotonic(), || self.clock.now())
+        self.time.now(|| self.clock.monotonic(), || self.clock.now())
     }
 }
 

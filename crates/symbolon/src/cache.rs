@@ -75,7 +75,10 @@ impl<K: Copy + Eq + Hash, V: Clone, S: BuildHasher + Default> Cache<K, V, S> {
             return None;
         };
         part.asked.hits += 1;
-        entry.rounds = ROUNDS;
+        // What is written to must be written back.
+        if entry.rounds != ROUNDS {
+            entry.rounds = ROUNDS;
+        }
         Some(entry.value.clone())
     }
 

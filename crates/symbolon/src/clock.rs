@@ -36,7 +36,7 @@ impl EngineClock {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.told.now(self.monotonic(), || self.own.now())
+        self.told.now(|| self.monotonic(), || self.own.now())
     }
 
     pub(crate) fn monotonic(&self) -> Duration {

@@ -68,11 +68,11 @@ impl Default for ToldTime {
 }
 
 impl ToldTime {
-    /// The time, when the own clocks show these.
-    pub fn now(&self, monotonic: Duration, wall: impl FnOnce() -> Timestamp) -> Timestamp {
+    /// The time, by one of the own clocks.
+    pub fn now(&self, monotonic: impl FnOnce() -> Duration, wall: impl FnOnce() -> Timestamp) -> Timestamp {
         match self.zero.load(Ordering::Acquire) {
             i64::MIN => wall(),
-            zero => Timestamp(zero).plus(monotonic),
+            zero => Timestamp(zero).plus(monotonic()),
         }
     }
 
@@ -85,7 +85,7 @@ impl ToldTime {
         wall: impl FnOnce() -> Timestamp,
     ) {
         let latest = told.plus(answered.saturating_sub(asked));
-        let time = self.now(answered, wall).clamp(told, latest);
+        let time = self.now(|| answered, wall).clamp(told, latest);
         self.zero.store(time.minus(answered).0.max(i64::MIN + 1), Ordering::Release);
     }
 }

@@ -85,7 +85,7 @@ impl Guard {
     }
 
     fn now(&self) -> Timestamp {
-        self.time.now(self.clock.monotonic(), || self.clock.now())
+        self.time.now(|| self.clock.monotonic(), || self.clock.now())
     }
 
     /// Forgets what is over, as a guard does every minute.
