@@ -47,6 +47,8 @@ struct Part<K, V> {
     asked: Asked,
 }
 
+/// Begins where a line of memory does, so that it lies in no more of them than it must.
+#[repr(align(64))]
 struct Entry<K, V> {
     key: K,
     value: V,

@@ -20,9 +20,11 @@ use crate::{
 pub(crate) struct UserCache(Cache<Uuid, Arc<CachedUser>, BuildHasherDefault<Tail>>);
 
 /// A user's row as it was read, with room for what is shown of it: an answer is written once for each row, not for each request.
+// What nearly everybody asks lies in front, in the line of memory that holding it has brought already.
+#[repr(C)]
 pub struct CachedUser {
-    row: UserRow,
     shown: OnceLock<Box<RawValue>>,
+    row: UserRow,
 }
 
 impl CachedUser {
