@@ -180,9 +180,7 @@ fn rule(free: u32, block: Duration, most: Duration, memory: Duration) -> Throttl
 /// # Errors
 /// When the system gives no threads.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    // A connection that always has a next request is served some of them at a time. So the others are looked after more often than after
-    // every 61 of such turns, or one that waits beside them waits long when the cores are wanted for hashing too.
-    let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(8).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the runtime could not be started")
 }
 
