@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_told_time_goes_on_by_itself_and_late_words_move_it_no_further_than_they_are_sure() {
         let (time, at, after) = (ToldTime::default(), Timestamp::from_secs, Duration::from_secs);
-        let now = |monotonic| time.now(after(monotonic), || at(5_000)).as_secs();
+        let now = |monotonic| time.now(|| after(monotonic), || at(5_000)).as_secs();
         assert_eq!(now(7), 5_000, "nobody has told");
         time.tell(at(1_000), after(10), after(12), || at(5_000));
         assert_eq!([now(12), now(20)], [1_002, 1_010], "the wall clock is far ahead");
