@@ -33,7 +33,9 @@ class Server:
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            # To be ended with its children, and not a session of its own: Linux shares the cores among sessions before threads
+            # (sched_autogroup), so that a load beside a busy server could wait a tenth of a second for its turn.
+            process_group=0,
         )
         while not self.answers(ready):
             if time.monotonic() > began + patience or self.process.poll() is not None:
