@@ -92,6 +92,14 @@ impl SessionCache {
         Self(Cache::new(u64::try_from(capacity).unwrap_or(u64::MAX), 1))
     }
 
+    pub(crate) fn fetch_place(&self, id: Uuid) {
+        self.0.fetch_place(&id);
+    }
+
+    pub(crate) fn fetch_entry(&self, id: Uuid) {
+        self.0.fetch_entry(&id);
+    }
+
     pub(crate) fn get(&self, id: Uuid) -> Option<CachedSession> {
         self.0.get(&id)
     }

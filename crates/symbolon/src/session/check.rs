@@ -79,21 +79,25 @@ impl Symbolon {
     /// Decides a cookie from memory alone.
     pub fn recall_session(&self, cookie: &SessionCookie) -> Recalled<CheckedSession> {
         let memory = self.0.memory.load();
+        let id = cookie.id();
+        // A session among a million lies far away. What does not need it is done on the way, and the answer does not depend on it.
+        memory.sessions.fetch_place(id);
         if !memory.fresh(&*self.0.clock) {
             return Recalled::Unknown;
         }
-        let id = cookie.id();
         let forgettings = memory.view.forgettings();
         if memory.view.session_ended(id) {
             return Recalled::Known(Err(Error::no_session()));
         }
+        memory.sessions.fetch_entry(id);
+        let hash = cookie.hash();
         let Some(mut session) = memory.sessions.get(id) else { return Recalled::Unknown };
         if session.epoch != self.0.keyring.epoch() {
             // Its MAC was checked in another time, and none of then counts: the arithmetic decides.
             return Recalled::Unknown;
         }
         if memory.view.user_ended(session.user, session.generation)
-            || verify_slices_are_equal(&session.secret_hash, &cookie.hash()).is_err()
+            || verify_slices_are_equal(&session.secret_hash, &hash).is_err()
         {
             return Recalled::Known(Err(Error::no_session()));
         }
