@@ -75,15 +75,15 @@ impl<K: Copy + Eq + Hash, V: Clone, S: BuildHasher + Default> Cache<K, V, S> {
     }
 
     /// Sends for what will tell where an entry lies, and does not wait for it: whoever has something else to do before asking finds it
-    /// near. It is no use of the entry.
-    pub(crate) fn fetch_place(&self, key: &K) {
-        let hash = self.hasher.hash_one(key);
+    /// near. It is no use of the entry. `near` is the key, or what has its hash.
+    pub(crate) fn fetch_place(&self, near: &impl Hash) {
+        let hash = self.hasher.hash_one(near);
         self.part(hash).places.fetch(hash);
     }
 
     /// The same of the entry itself; which is what its hash says, and seldom another's.
-    pub(crate) fn fetch_entry(&self, key: &K) {
-        let hash = self.hasher.hash_one(key);
+    pub(crate) fn fetch_entry(&self, near: &impl Hash) {
+        let hash = self.hasher.hash_one(near);
         let part = self.part(hash);
         if let Some(entry) = part.places.find(hash, |_| true).and_then(|place| part.entries.get(place)) {
             prefetch_index(slice::from_ref(&entry.key), 0);

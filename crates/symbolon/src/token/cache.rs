@@ -5,7 +5,12 @@
 //! signature; a text that differs by a bit is another token. Tokens under symmetric keys are not kept, their proof costs as little.
 //! A removed key empties it, a dead token leaves when it is shown or swept; neither is needed for a refusal.
 
-use std::{hash::BuildHasherDefault, mem::size_of, ops::Range, sync::Arc};
+use std::{
+    hash::{BuildHasherDefault, Hash, Hasher},
+    mem::size_of,
+    ops::Range,
+    sync::Arc,
+};
 
 use aws_lc_rs::digest;
 use serde_json::Value;
@@ -116,15 +121,39 @@ fn heavy(value: &Value) -> usize {
     }
 }
 
-/// The SHA-256 of a token's text.
+/// Where in memory a token lies if it was proven before, by the end of its signature: that is there at once, where a digest takes as long as
+/// an entry takes to come, and is as good as chance in all that are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Seen([u8; 32]);
+pub(super) struct Near(u64);
+
+impl Near {
+    pub(super) fn of(token: &str) -> Self {
+        let end = token.as_bytes().last_chunk::<16>().map_or(0, |end| u128::from_be_bytes(*end));
+        // A character of base64url is six bits of chance in eight.
+        let folded = end.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        Self(u64::try_from(folded >> 64).unwrap_or_default())
+    }
+}
+
+/// A token's text: its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    digest: [u8; 32],
+    near: Near,
+}
 
 impl Seen {
-    pub(super) fn of(token: &str) -> Self {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        Self(hash)
+    pub(super) fn of(token: &str, near: Near) -> Self {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        Self { digest, near }
+    }
+}
+
+/// As [`Near`] does.
+impl Hash for Seen {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.near.hash(state);
     }
 }
 
@@ -137,6 +166,14 @@ impl TokenCache {
     /// Room for `bytes`; none for 0.
     pub(crate) fn new(bytes: usize) -> Self {
         Self(Cache::new(u64::try_from(bytes).unwrap_or(u64::MAX), USUAL))
+    }
+
+    pub(super) fn fetch_place(&self, near: Near) {
+        self.0.fetch_place(&near);
+    }
+
+    pub(super) fn fetch_entry(&self, near: Near) {
+        self.0.fetch_entry(&near);
     }
 
     pub(super) fn get(&self, seen: &Seen) -> Option<CheckedToken> {
@@ -169,5 +206,34 @@ impl TokenCache {
 
     pub(crate) fn asked(&self) -> Asked {
         self.0.asked()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, hash::BuildHasher};
+
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    /// The bits that choose a part, a place in it, and those that tell one from another there: of signatures of every length we make.
+    #[test]
+    fn the_ends_of_signatures_lie_as_if_by_chance() {
+        for length in [32, 64, 256] {
+            let hash = |number: u32| {
+                let signature = digest::digest(&digest::SHA512, &number.to_be_bytes());
+                let signature: Vec<u8> = signature.as_ref().iter().copied().cycle().take(length).collect();
+                let token = format!("head.body.{}", BASE64_URL_SAFE_NO_PAD.encode(signature));
+                let near = Near::of(&token);
+                let hash = BuildHasherDefault::<Tail>::default().hash_one(near);
+                assert_eq!(hash, BuildHasherDefault::<Tail>::default().hash_one(Seen::of(&token, near)));
+                hash
+            };
+            let hashes: Vec<u64> = (0..8_192).map(hash).collect();
+            let values = |of: fn(&u64) -> u64| hashes.iter().map(of).collect::<HashSet<_>>().len();
+            assert_eq!((values(|hash| hash & 0xff), values(|hash| hash >> 40 & 0x3f)), (256, 64), "{length}");
+            assert_eq!((values(|hash| hash >> 56), values(|hash| *hash)), (256, 8_192), "{length}");
+        }
     }
 }

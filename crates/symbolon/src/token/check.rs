@@ -7,7 +7,7 @@
 
 use symbolon_token::{AccessClaims, Kid};
 
-use super::cache::{CheckedToken, Gist, Seen};
+use super::cache::{CheckedToken, Gist, Near, Seen};
 use crate::{
     Symbolon,
     error::{Error, ErrorKind, Result},
@@ -36,11 +36,14 @@ impl Symbolon {
     /// A token that is good now, and for us, whoever shows it.
     pub(super) fn known_token(&self, token: &str) -> Result<CheckedToken> {
         let memory = self.0.memory.load();
+        let (tokens, near) = (&memory.tokens, Near::of(token));
+        // It lies far away; what does not need it is done on the way.
+        tokens.fetch_place(near);
         if !memory.fresh(&*self.0.clock) {
             return Err(undecided());
         }
-        let tokens = &memory.tokens;
-        let seen = Seen::of(token);
+        tokens.fetch_entry(near);
+        let seen = Seen::of(token, near);
         if let Some(known) = tokens.get(&seen) {
             if self.still_counts(&memory, known.gist()) {
                 return Ok(known);
