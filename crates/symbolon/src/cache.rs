@@ -7,6 +7,7 @@
 //! Full, a part gives up what its hand comes to that nobody asked for in the hand's last rounds (CLOCK, Corbató 1968, with a count of
 //! rounds): a walk through ever new entries, each used once, pushes out its own.
 
+mod entries;
 mod places;
 
 use std::{
@@ -18,6 +19,7 @@ use std::{
 
 use prefetch_index::prefetch_index;
 
+use entries::Entries;
 use places::Places;
 
 /// Not even a few threads shall often meet at one lock.
@@ -46,7 +48,7 @@ pub struct Asked {
 struct Part<K, V> {
     /// Of `entries`.
     places: Places,
-    entries: Vec<Entry<K, V>>,
+    entries: Entries<Entry<K, V>>,
     weight: u64,
     hand: usize,
     asked: Asked,
@@ -131,7 +133,7 @@ impl<K: Copy + Eq + Hash, V: Clone, S: BuildHasher + Default> Cache<K, V, S> {
         let entry = Entry { key, value, weight, rounds: 0 };
         while part.weight > room {
             let Some(place) = part.victim() else { return };
-            if part.weight - u64::from(part.entries[place].weight) <= room {
+            if part.weight - part.entries.get(place).map_or(0, |entry| u64::from(entry.weight)) <= room {
                 // Behind the hand, and so the last that it will come to.
                 return part.replace(place, hash, entry, &self.hasher);
             }
@@ -197,7 +199,13 @@ fn lock<K, V>(part: &Mutex<Part<K, V>>) -> MutexGuard<'_, Part<K, V>> {
 
 impl<K: Copy + Eq + Hash, V> Part<K, V> {
     fn new() -> Self {
-        Self { places: Places::default(), entries: Vec::new(), weight: 0, hand: 0, asked: Asked::default() }
+        Self {
+            places: Places::default(),
+            entries: Entries::new(),
+            weight: 0,
+            hand: 0,
+            asked: Asked::default(),
+        }
     }
 
     fn place(&self, hash: u64, key: &K) -> Option<usize> {
@@ -209,10 +217,6 @@ impl<K: Copy + Eq + Hash, V> Part<K, V> {
         if place == Places::END {
             return;
         }
-        if place == self.entries.capacity() {
-            // By an eighth, not by as much again: most of the memory of the process is here.
-            self.entries.reserve_exact((place / 8).max(8));
-        }
         self.weight += u64::from(entry.weight);
         self.entries.push(entry);
         self.places.add(hash, place, hashes(&self.entries, hasher));
@@ -221,9 +225,9 @@ impl<K: Copy + Eq + Hash, V> Part<K, V> {
     /// Puts an entry in the place of another.
     fn replace(&mut self, place: usize, hash: u64, entry: Entry<K, V>, hasher: &impl BuildHasher) {
         self.forget(place, hasher);
-        let weight = u64::from(entry.weight);
-        let given_up = std::mem::replace(&mut self.entries[place], entry);
-        self.weight = self.weight - u64::from(given_up.weight) + weight;
+        let Some(given_up) = self.entries.get_mut(place) else { return };
+        self.weight = self.weight - u64::from(given_up.weight) + u64::from(entry.weight);
+        *given_up = entry;
         self.places.add(hash, place, hashes(&self.entries, hasher));
     }
 
@@ -235,7 +239,7 @@ impl<K: Copy + Eq + Hash, V> Part<K, V> {
     /// Takes an entry out. The last comes into its place.
     fn take(&mut self, place: usize, hasher: &impl BuildHasher) {
         self.forget(place, hasher);
-        self.weight -= u64::from(self.entries.swap_remove(place).weight);
+        self.weight -= self.entries.swap_remove(place).map_or(0, |entry| u64::from(entry.weight));
         let last = self.entries.len();
         if let Some(moved) = self.entries.get(place) {
             self.places.moved(hasher.hash_one(moved.key), last, place);
@@ -257,7 +261,10 @@ impl<K: Copy + Eq + Hash, V> Part<K, V> {
 }
 
 /// The hash of what lies in a place.
-fn hashes<K: Copy + Hash, V>(entries: &[Entry<K, V>], hasher: &impl BuildHasher) -> impl Fn(usize) -> u64 {
+fn hashes<K: Copy + Hash, V>(
+    entries: &Entries<Entry<K, V>>,
+    hasher: &impl BuildHasher,
+) -> impl Fn(usize) -> u64 {
     |place| entries.get(place).map_or(0, |entry| hasher.hash_one(entry.key))
 }
 
@@ -361,14 +368,17 @@ mod tests {
                 let weights: u64 = part.entries.iter().map(|entry| u64::from(entry.weight)).sum();
                 prop_assert_eq!(part.weight, weights);
                 prop_assert_eq!(part.places.len(), part.entries.len());
-                for (place, entry) in part.entries.iter().enumerate() {
-                    prop_assert_eq!(part.place(cache.hasher.hash_one(entry.key), &entry.key), Some(place));
-                }
             }
             for key in 0..300 {
                 if cache.contains(&key) {
                     prop_assert_eq!(cache.change(&key, |value| *value), model.get(&key).copied());
                 }
+            }
+        }
+        // None is there that cannot be found.
+        for part in cache.parts.iter().map(|part| lock(part)) {
+            for (place, entry) in part.entries.iter().enumerate() {
+                prop_assert_eq!(part.place(cache.hasher.hash_one(entry.key), &entry.key), Some(place));
             }
         }
         Ok(())
