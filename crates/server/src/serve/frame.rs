@@ -4,6 +4,10 @@
 //! It decides nothing else: hyper alone interprets requests. Where it loses the thread (HTTP/2, a body it cannot
 //! follow) it lets everything pass, and hyper's own limits and refusals hold.
 
+use std::iter;
+
+use memchr::memchr;
+
 use super::answer::Refusal;
 
 /// What a head may be.
@@ -112,7 +116,7 @@ impl Framer {
     fn head(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let At::Head(head) = &mut self.at else { return Ok(0) };
         let mut used = 0;
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+        for part in lines(bytes) {
             // Empty lines before a request are skipped by every parser.
             used += part.len();
             if head.bytes == 0 && matches!(part, b"\r\n" | b"\n" | b"\r") {
@@ -268,6 +272,16 @@ impl Head {
             _ => At::Head(Self::new()),
         }
     }
+}
+
+/// Lines with their ends; the last may have none.
+fn lines(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    iter::from_fn(move || {
+        let end = memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+        let (line, rest) = bytes.split_at(end);
+        bytes = rest;
+        (end > 0).then_some(line)
+    })
 }
 
 #[cfg(test)]
