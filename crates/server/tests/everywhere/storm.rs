@@ -19,6 +19,8 @@ use crate::{
 const SECONDS: u64 = 25;
 const FAMILIES: u64 = 10;
 const LEASE: Duration = Duration::from_secs(1);
+/// Within this a guard decides again when all nodes are ready: it looks for one at most two seconds after the last was none.
+const RETURN: Duration = Duration::from_secs(3);
 
 fn seconds() -> Duration {
     let given = std::env::var("SYMBOLON_TEST_SECONDS").ok().map(|text| text.parse().expect("a number"));
@@ -93,6 +95,7 @@ pub(crate) async fn storm(machines: Machines, nodes: usize, faults: &[Fault], ov
     for node in &*nodes {
         node.ready().await;
     }
+    breakable.guard.ready(RETURN).await;
     let (mut dead, mut live) = (0, 0);
     for family in &families {
         let (refused, accepted) = family.settle().await;
