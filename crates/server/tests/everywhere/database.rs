@@ -98,6 +98,16 @@ impl Machines {
         }
     }
 
+    /// What its connections wait for, and who replicates it.
+    pub(crate) fn doing(&self) -> String {
+        let connections = "SELECT pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), now() - xact_start, left(query, 90) \
+                           FROM pg_stat_activity WHERE datname IS NOT NULL ORDER BY xact_start";
+        let standbys =
+            "SELECT state, sync_state, sent_lsn, flush_lsn, pg_current_wal_lsn() FROM pg_stat_replication";
+        let asked = [connections, standbys].map(|statement| self.primary.sql(&self.name, statement));
+        asked.join("\n")
+    }
+
     fn fail_over(&mut self) {
         let standby = self.standby.take().expect("there is a standby");
         let port = self.primary.port();

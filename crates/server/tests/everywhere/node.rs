@@ -175,7 +175,7 @@ impl Node {
         text.lines().filter(bad).map(str::to_owned).collect()
     }
 
-    fn log_end(&self) -> String {
+    pub(crate) fn log_end(&self) -> String {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();
         // What every request says while there is no lease would hide why there is none.
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("holds no lease")).collect();

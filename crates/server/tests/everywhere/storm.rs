@@ -19,6 +19,8 @@ use crate::{
 const SECONDS: u64 = 25;
 const FAMILIES: u64 = 10;
 const LEASE: Duration = Duration::from_secs(1);
+/// Within this a node is ready when all is whole.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Within this a guard decides again when all nodes are ready: it looks for one at most two seconds after the last was none.
 const RETURN: Duration = Duration::from_secs(3);
 
@@ -78,11 +80,12 @@ pub(crate) async fn storm(machines: Machines, nodes: usize, faults: &[Fault], ov
             tasks.spawn(Arc::clone(family).check(Chance::new(seed, number * 100 + 50 + task)));
         }
     }
-    let machines = Mutex::new(machines);
+    let machines = Arc::new(Mutex::new(machines));
+    let harmed = Arc::clone(&machines);
     let breakable = Breakable {
         nodes: Arc::clone(&nodes),
         guard,
-        database: Box::new(move |harm| machines.lock().unwrap().suffers(harm)),
+        database: Box::new(move |harm| harmed.lock().unwrap().suffers(harm)),
         lease: LEASE,
     };
     let began = time::now();
@@ -93,7 +96,14 @@ pub(crate) async fn storm(machines: Machines, nodes: usize, faults: &[Fault], ov
     }
     // What hung on a stalled wire may still have happened a moment ago.
     for node in &*nodes {
-        node.ready().await;
+        if tokio::time::timeout(PATIENCE, node.ready()).await.is_err() {
+            let doing = machines.lock().unwrap().doing();
+            panic!(
+                "{} is not ready, though all is whole:\n{}\nthe database:\n{doing}",
+                node.name,
+                node.log_end()
+            );
+        }
     }
     breakable.guard.ready(RETURN).await;
     let (mut dead, mut live) = (0, 0);

@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{Config, Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use zeroize::Zeroizing;
 
 use crate::store::{Result, StoreError};
@@ -86,6 +86,9 @@ impl Options {
             .ssl_mode(if trust == Trust::Plain { SslMode::Disable } else { SslMode::Require })
             // A standby says no at once instead of at the first write, and of several hosts the primary is found.
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            // Each try begins with any of them: one that takes connections and says nothing is waited for as long as there is patience, and
+            // would keep from the others for ever if it always came first.
+            .load_balance_hosts(LoadBalanceHosts::Random)
             .application_name("symbolon")
             .connect_timeout(self.connect_timeout)
             .keepalives_idle(self.patience())

@@ -13,7 +13,7 @@ use crate::{
     limits::Settings,
     store::{
         contract::session_row,
-        postgres::{Options, PostgresStore},
+        postgres::{Options, PostgresStore, pool::Connections},
         *,
     },
 };
@@ -249,6 +249,28 @@ async fn a_connection_that_leads_nowhere_goes_with_whoever_waited_for_it() {
         assert!(tries < 6, "the same connections again and again");
     }
     assert!(tries > 0, "nothing was between");
+}
+
+/// The first of several hosts takes connections and says nothing, as a machine does whose disk or database hangs: the next is found all the
+/// same, however little patience there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_says_nothing_does_not_keep_from_the_others() {
+    let Some(database) = fresh().await else { return };
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = symbolon_cluster::cluster().unwrap().tcp_url(&database.0.name, "");
+    let (front, rest) = url.split_once("127.0.0.1:").unwrap();
+    let url = format!("{front}{},127.0.0.1:{rest}", silent.local_addr().unwrap());
+    let connections = Connections::new(Options {
+        connect_timeout: std::time::Duration::from_millis(300),
+        ..Options::new(url)
+    })
+    .unwrap();
+    for tries in 0.. {
+        assert!(tries < 30, "always the same host first");
+        if connections.take().await.is_ok() {
+            break;
+        }
+    }
 }
 
 /// A lock that somebody holds for long is waited for so long and no longer, and the rest goes on (ST-25).
