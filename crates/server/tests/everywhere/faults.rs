@@ -59,6 +59,8 @@ pub(crate) const ALL: [Fault; 15] = [
     Fault::GuardPaused,
 ];
 
+/// How long a node may take to come back once all is whole.
+const PATIENCE: Duration = Duration::from_secs(18);
 /// How long a guard may take to come back once all nodes have. (A shared machine is slow at times.)
 const BACK: Duration = Duration::from_secs(10);
 
@@ -67,6 +69,8 @@ pub(crate) struct Breakable {
     pub(crate) nodes: Arc<Vec<Node>>,
     pub(crate) guard: GuardProcess,
     pub(crate) database: Box<dyn Fn(Harm) + Send + Sync>,
+    /// What the database is doing.
+    pub(crate) doing: Box<dyn Fn() -> String + Send + Sync>,
     pub(crate) lease: Duration,
 }
 
@@ -90,14 +94,21 @@ impl Breakable {
             round += 1;
             counts[at] += 1;
             self.one(faults[at], chance).await;
-            // Service comes back by itself: nodes first, and the guard within a lease and the longest pause between two tries.
-            for node in &*self.nodes {
-                node.ready().await;
-            }
-            self.guard.ready(BACK).await;
+            self.comes_back().await;
             tokio::time::sleep(Duration::from_millis(100 + chance.below(400))).await;
         }
         faults.iter().map(|fault| format!("{fault:?}").to_lowercase()).zip(counts).collect()
+    }
+
+    /// Service comes back by itself: nodes first, and the guard within a lease and the longest pause between two tries.
+    pub(crate) async fn comes_back(&self) {
+        for node in &*self.nodes {
+            if tokio::time::timeout(PATIENCE, node.ready()).await.is_err() {
+                let doing = tokio::task::block_in_place(|| (self.doing)());
+                panic!("{} does not get ready:\n{}\nthe database:\n{doing}", node.name, node.log_end());
+            }
+        }
+        self.guard.ready(BACK).await;
     }
 
     async fn one(&self, fault: Fault, chance: &mut Chance) {

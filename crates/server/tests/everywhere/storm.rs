@@ -19,10 +19,6 @@ use crate::{
 const SECONDS: u64 = 25;
 const FAMILIES: u64 = 10;
 const LEASE: Duration = Duration::from_secs(1);
-/// Within this a node is ready when all is whole.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Within this a guard decides again when all nodes are ready: it looks for one at most two seconds after the last was none.
-const RETURN: Duration = Duration::from_secs(3);
 
 fn seconds() -> Duration {
     let given = std::env::var("SYMBOLON_TEST_SECONDS").ok().map(|text| text.parse().expect("a number"));
@@ -86,6 +82,7 @@ pub(crate) async fn storm(machines: Machines, nodes: usize, faults: &[Fault], ov
         nodes: Arc::clone(&nodes),
         guard,
         database: Box::new(move |harm| harmed.lock().unwrap().suffers(harm)),
+        doing: Box::new(move || machines.lock().unwrap().doing()),
         lease: LEASE,
     };
     let began = time::now();
@@ -95,17 +92,7 @@ pub(crate) async fn storm(machines: Machines, nodes: usize, faults: &[Fault], ov
         task.unwrap();
     }
     // What hung on a stalled wire may still have happened a moment ago.
-    for node in &*nodes {
-        if tokio::time::timeout(PATIENCE, node.ready()).await.is_err() {
-            let doing = machines.lock().unwrap().doing();
-            panic!(
-                "{} is not ready, though all is whole:\n{}\nthe database:\n{doing}",
-                node.name,
-                node.log_end()
-            );
-        }
-    }
-    breakable.guard.ready(RETURN).await;
+    breakable.comes_back().await;
     let (mut dead, mut live) = (0, 0);
     for family in &families {
         let (refused, accepted) = family.settle().await;
