@@ -188,7 +188,7 @@ impl Cluster {
 
     /// A database's address over TCP, with what else it says.
     pub fn tcp_url(&self, database: &str, query: &str) -> String {
-        format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/{database}{query}", self.port)
+        url_by(&format!("127.0.0.1:{}", self.port), &format!("{database}{query}"))
     }
 
     /// Runs statements as the superuser; what they answer, unadorned.
@@ -303,6 +303,11 @@ impl Drop for Cluster {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }
+}
+
+/// A database's address by way of `hosts`, each with its port, separated by commas.
+pub fn url_by(hosts: &str, database: &str) -> String {
+    format!("postgres://{USER}:{PASSWORD}@{hosts}/{database}")
 }
 
 /// Where the programs are: the newest version's.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use symbolon_cluster::{Cluster, PASSWORD, USER};
+use symbolon_cluster::{Cluster, url_by};
 
 use crate::node::StoreUrl;
 
@@ -56,7 +56,7 @@ impl Machines {
         let name = self.name.clone();
         Box::new(move |doors| {
             let doors: Vec<String> = doors.iter().map(ToString::to_string).collect();
-            format!("postgres://{USER}:{PASSWORD}@{}/{name}", doors.join(","))
+            url_by(&doors.join(","), &name)
         })
     }
 

@@ -212,11 +212,8 @@ async fn st_31_what_the_database_took_back_is_done_again() {
 async fn a_connection_that_leads_nowhere_goes_with_whoever_waited_for_it() {
     let Some(database) = fresh().await else { return };
     let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = symbolon_cluster::cluster().unwrap().tcp_url(&database.0.name, "");
-    let (front, rest) = url.split_once("127.0.0.1:").unwrap();
-    let (port, name) = rest.split_once('/').unwrap();
-    let url = format!("{front}{}/{name}", between.local_addr().unwrap());
-    let behind: std::net::SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    let url = symbolon_cluster::url_by(&between.local_addr().unwrap().to_string(), &database.0.name);
+    let behind = (std::net::Ipv4Addr::LOCALHOST, symbolon_cluster::cluster().unwrap().port());
     let (frozen, watched) = tokio::sync::watch::channel(0_u32);
     tokio::spawn(async move {
         while let Ok((mut near, _)) = between.accept().await {
@@ -257,9 +254,9 @@ async fn a_connection_that_leads_nowhere_goes_with_whoever_waited_for_it() {
 async fn a_host_that_says_nothing_does_not_keep_from_the_others() {
     let Some(database) = fresh().await else { return };
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = symbolon_cluster::cluster().unwrap().tcp_url(&database.0.name, "");
-    let (front, rest) = url.split_once("127.0.0.1:").unwrap();
-    let url = format!("{front}{},127.0.0.1:{rest}", silent.local_addr().unwrap());
+    let port = symbolon_cluster::cluster().unwrap().port();
+    let hosts = format!("{},127.0.0.1:{port}", silent.local_addr().unwrap());
+    let url = symbolon_cluster::url_by(&hosts, &database.0.name);
     let connections = Connections::new(Options {
         connect_timeout: std::time::Duration::from_millis(300),
         ..Options::new(url)
