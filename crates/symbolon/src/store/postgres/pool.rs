@@ -73,12 +73,15 @@ impl Connections {
         connected.map_err(|_| silent(&self.options))?.map_err(refused)
     }
 
-    /// A connection that is free, or a new one.
+    /// A connection that is free, or a new one. That comes about in a task of its own: whoever has less patience than connecting takes, as
+    /// the renewal of a lease may, finds it the next time, where each would begin anew otherwise and none get through.
     ///
     /// # Errors
     /// A sentence that says what to do about it.
     pub(super) async fn take(&self) -> Result<Connection> {
-        match self.pool.get().await {
+        let pool = self.pool.clone();
+        let got = tokio::spawn(async move { pool.get().await }).await;
+        match got.map_err(|error| StoreError::caused("the store is going away", error))? {
             Ok(object) => Ok(Connection {
                 object: Some(object),
                 open: AtomicBool::new(false),

@@ -270,6 +270,34 @@ async fn a_host_that_says_nothing_does_not_keep_from_the_others() {
     }
 }
 
+/// Connecting takes longer than whoever waits for it has patience: it goes on without them, and the next finds it there. A lease is shorter
+/// than a connection may take to come about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_takes_long_comes_about_all_the_same() {
+    let Some(database) = fresh().await else { return };
+    let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = symbolon_cluster::url_by(&between.local_addr().unwrap().to_string(), &database.0.name);
+    let behind = (std::net::Ipv4Addr::LOCALHOST, symbolon_cluster::cluster().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = between.accept().await {
+            tokio::spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+                let mut far = tokio::net::TcpStream::connect(behind).await.unwrap();
+                tokio::io::copy_bidirectional(&mut near, &mut far).await
+            });
+        }
+    });
+    let connections = Connections::new(Options::new(url)).unwrap();
+    let patience = std::time::Duration::from_millis(300);
+    for tries in 0.. {
+        assert!(tries < 10, "begun anew each time");
+        if let Ok(taken) = tokio::time::timeout(patience, connections.take()).await {
+            assert!(taken.is_ok() && tries > 0, "nothing was between");
+            break;
+        }
+    }
+}
+
 /// A lock that somebody holds for long is waited for so long and no longer, and the rest goes on (ST-25).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn st_25_slow_statements_are_given_up_and_leases_go_on() {
