@@ -270,6 +270,17 @@ async fn a_host_that_says_nothing_does_not_keep_from_the_others() {
     }
 }
 
+/// A table that was never analysed looks large, and a statement over it dear enough to be compiled: half a second each time.
+#[tokio::test]
+async fn no_statement_is_compiled() {
+    let Some(database) = fresh().await else { return };
+    for connections in [Connections::new(database.options()), Connections::for_leases(database.options())] {
+        let sql = connections.unwrap().take().await.unwrap();
+        let row = sql.client().query_one("SELECT current_setting('jit')", &[]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), "off");
+    }
+}
+
 /// Connecting takes longer than whoever waits for it has patience: it goes on without them, and the next finds it there. A lease is shorter
 /// than a connection may take to come about.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
