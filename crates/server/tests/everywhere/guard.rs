@@ -26,7 +26,7 @@ pub(crate) struct GuardProcess {
     pub(crate) wires: Vec<Proxy>,
     /// Its wall clock.
     pub(crate) clock: Wall,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     child: Child,
 }
 
@@ -50,10 +50,10 @@ impl GuardProcess {
             .env(TOLD, told.join(","))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
-        let guard = Self { address, wires, clock, _folder: folder, child };
+        let guard = Self { address, wires, clock, folder, child };
         guard.ready(LONG).await;
         guard
     }
@@ -66,7 +66,11 @@ impl GuardProcess {
             if answer.is_ok_and(|answer| answer.status() == 200) {
                 return;
             }
-            assert!(began.elapsed() < most, "the guard is not fresh");
+            if began.elapsed() > most {
+                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+                let lines: Vec<&str> = log.lines().collect();
+                panic!("the guard is not fresh:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -93,6 +97,7 @@ impl Drop for GuardProcess {
 #[ignore = "the other process of the storm"]
 async fn the_other_process() {
     let Ok(told) = std::env::var(TOLD) else { return };
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let mut told = told.split(',');
     let (secret, address) = (told.next().unwrap(), told.next().unwrap());
     let builder = told.fold(Guard::builder(ISSUER, secret), symbolon_guard::Builder::node);

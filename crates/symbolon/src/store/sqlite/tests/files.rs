@@ -163,9 +163,18 @@ fn st_23_the_hold_ends_with_its_process_however_that_dies() {
         "who asks changes nothing"
     );
     first.kill();
-    assert_eq!(SqliteStore::holder(folder.path()), None);
+    assert!(is_let_go(folder.path()));
     drop(open(folder.path()));
-    assert_eq!(SqliteStore::holder(folder.path()), None);
+    assert!(is_let_go(folder.path()));
+}
+
+/// Whether nobody holds the folder, soon: a process that another test is just starting has our files for the moment before it becomes
+/// another program.
+fn is_let_go(folder: &Path) -> bool {
+    (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        SqliteStore::holder(folder).is_none()
+    })
 }
 
 /// Whoever looks takes a shared lock for a moment; a start must not stumble over it.
