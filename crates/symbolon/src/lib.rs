@@ -117,7 +117,7 @@ impl Symbolon {
             );
         }
         let (shared, clock) = (store.shared(), Arc::new(EngineClock::new(clock)));
-        let memory = revocation::log::load(&*store, &settings, &clock).await?;
+        let memory = revocation::log::load(&*store, &settings, &clock, Duration::MAX).await?;
         let memory = Arc::new(ArcSwap::from_pointee(memory));
         let guard = uuid::Builder::from_random_bytes(clock::random(&*randomness)).into_uuid();
         let guards_noted = store.remote_guards().await?;

@@ -7,11 +7,19 @@
 //!
 //! Endings that wait at the same time share their looks at the guards' rows. A look counts for an ending only if it began after that
 //! one's commit: a row that had lapsed before may be live again after, with a log that was read before (rule 7).
+//!
+//! What holds of the commit holds of every moment: a lease from before it is over when the timer has passed since. A row that says the same for
+//! as long, as seen from here, was not renewed (it would say something later), and is waited for no longer: so a node that is gone holds up one
+//! ending, and none after it.
 
 use std::{
+    collections::HashMap,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
+
+use symbolon_token::Timestamp;
+use uuid::Uuid;
 
 use crate::{
     Symbolon,
@@ -28,8 +36,17 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub(crate) struct Looks {
     begun: AtomicU64,
-    /// The number of the last look that ended, and what it saw. Held during a look.
-    last: tokio::sync::Mutex<(u64, Look)>,
+    /// Held during a look.
+    last: tokio::sync::Mutex<Last>,
+}
+
+/// The last look that ended.
+#[derive(Default)]
+struct Last {
+    number: u64,
+    saw: Look,
+    /// What each row said of its lease, and when it was first seen to, by this process's clock.
+    said: HashMap<Uuid, (Timestamp, Duration)>,
 }
 
 /// Who may decide at a moment.
@@ -145,14 +162,25 @@ impl Symbolon {
         let looks = &self.0.revocation.looks;
         let begun = looks.begun.load(Ordering::SeqCst);
         let mut last = looks.last.lock().await;
-        if last.0 > begun {
-            return Ok(last.1);
+        if last.number > begun {
+            return Ok(last.saw);
         }
         let number = looks.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let timer = self.0.revocation.terms().barrier(self.now());
+        let asked = self.0.clock.monotonic();
         let rows = self.store().guards(STORE_STEP, self.now()).await?;
-        let applied: Vec<u64> = rows.iter().filter(|row| !row.lapsed).map(|row| row.applied).collect();
-        let least = applied.iter().min().copied().unwrap_or(u64::MAX);
-        *last = (number, Look { least, live: applied.len() });
-        Ok(last.1)
+        let answered = self.0.clock.monotonic();
+        let mut said = HashMap::with_capacity(rows.len());
+        let mut saw = Look { least: u64::MAX, live: 0 };
+        for row in rows {
+            let before = last.said.get(&row.id).filter(|(until, _)| *until == row.lease_until);
+            let since = before.map_or(answered, |(_, since)| *since);
+            said.insert(row.id, (row.lease_until, since));
+            if !row.lapsed && asked < since + timer {
+                saw = Look { least: saw.least.min(row.applied), live: saw.live + 1 };
+            }
+        }
+        *last = Last { number, saw, said };
+        Ok(saw)
     }
 }

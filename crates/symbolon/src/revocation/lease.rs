@@ -21,22 +21,22 @@ use crate::{
     store::GuardLease,
 };
 
-use super::terms::{STORE_STEP, margin};
+use super::{
+    Revocation,
+    terms::{STORE_STEP, margin},
+};
 
 impl Symbolon {
     /// Renews the lease: afterwards memory is fresh, unless it took too long.
     pub(crate) async fn renew_lease(&self) -> Result<()> {
         let revocation = &self.0.revocation;
         let _alone = revocation.renewing.lock().await;
-        if revocation.is_closed() {
-            return Err(Error::new(ErrorKind::Unavailable, "The lease was given up for good."));
-        }
-        let lease = revocation.terms().lease(self.now());
+        let lease = revocation.lease(self.now())?;
         let began = self.0.clock.monotonic();
         let (epoch, applied) = (self.memory().epoch, self.published());
         let row = GuardLease { id: revocation.id, epoch, applied, lease };
         let asked = self.0.clock.wall();
-        let told = self.store().renew_guard(row, asked).await?;
+        let told = in_time(lease, self.store().renew_guard(row, asked)).await?;
         self.note_clocks(asked, told, self.0.clock.wall());
         revocation.set_acknowledged((epoch, applied));
         let memory = self.read_log().await?;
@@ -80,7 +80,8 @@ impl Symbolon {
         let revocation = &self.0.revocation;
         let (epoch, applied) = (self.memory().epoch, self.published());
         if applied > known && revocation.acknowledged() != (epoch, applied) {
-            self.store().acknowledge(revocation.id, epoch, applied).await?;
+            let lease = revocation.lease(self.now())?;
+            in_time(lease, self.store().acknowledge(revocation.id, epoch, applied)).await?;
             revocation.set_acknowledged((epoch, applied));
         }
         Ok(())
@@ -99,6 +100,34 @@ impl Symbolon {
         }
         Ok(())
     }
+}
+
+impl Revocation {
+    /// The lease that may be taken at `now`.
+    ///
+    /// # Errors
+    /// `Unavailable`, once there will be none any more.
+    pub(super) fn lease(&self, now: Timestamp) -> Result<Duration> {
+        if self.is_closed() {
+            return Err(Error::new(ErrorKind::Unavailable, "The lease was given up for good."));
+        }
+        Ok(self.terms().lease(now))
+    }
+}
+
+/// What the store answers to one question within a lease: one that hangs must not keep the next from being tried. All that belongs to a
+/// renewal may take longer, where much of the log is to be read: begun anew each time it would never be done. What was given up may still
+/// happen, any time later.
+pub(super) async fn in_time<T, E>(
+    lease: Duration,
+    asked: impl Future<Output = std::result::Result<T, E>>,
+) -> Result<T>
+where
+    Error: From<E>,
+{
+    let late =
+        |_| Error::new(ErrorKind::Unavailable, "The store did not answer within the length of a lease.");
+    Ok(tokio::time::timeout(lease, asked).await.map_err(late)??)
 }
 
 /// How often it is looked whether a lease is over.
@@ -159,12 +188,7 @@ pub(crate) async fn keep(engine: Weak<Engine>) {
         let now = engine.0.clock.monotonic();
         let lease = engine.0.revocation.terms().lease(engine.now());
         let due = renewed.is_none_or(|renewed: Duration| renewed + lease / 3 <= now);
-        let work = async { if due { engine.renew_lease().await } else { engine.catch_up().await } };
-        // A call that hangs must not keep the next one from being tried. What was given up may still happen, any time later.
-        let done = tokio::time::timeout(lease, work).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Unavailable, "The store did not answer within the length of a lease."))
-        });
-        match done {
+        match if due { engine.renew_lease().await } else { engine.catch_up().await } {
             Ok(()) => {
                 if due {
                     renewed = Some(now);

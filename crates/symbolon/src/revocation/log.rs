@@ -4,7 +4,7 @@
 //! then the view, then the caches, and with the view the number up to which the log was read. Only reading the log moves that
 //! number (rule 3): a local ending is applied at once and moves nothing. Nothing here makes memory fresh; `lease` does, after.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use symbolon_token::{Ended, Entry};
 
@@ -17,16 +17,24 @@ use crate::{
     store::{LogPage, Rekey, Store},
 };
 
+use super::lease::in_time;
+
 const PAGE: usize = 10_000;
 
-/// A memory with all that the log holds, not yet fresh.
-pub(crate) async fn load(store: &dyn Store, settings: &Settings, clock: &EngineClock) -> Result<Memory> {
+/// A memory with all that the log holds, not yet fresh. Each of its pages is waited for so long.
+pub(crate) async fn load(
+    store: &dyn Store,
+    settings: &Settings,
+    clock: &EngineClock,
+    patience: Duration,
+) -> Result<Memory> {
+    let read = |after| in_time(patience, read(store, after, clock));
     'again: loop {
-        let mut page = read(store, 0, clock).await?;
+        let mut page = read(0).await?;
         let memory = Memory::new(page.epoch, settings);
         while !page.entries.is_empty() {
             memory.view.apply_log(&page.entries);
-            page = read(store, memory.view.last_seq(), clock).await?;
+            page = read(memory.view.last_seq()).await?;
             if page.epoch != memory.epoch {
                 continue 'again;
             }
@@ -52,15 +60,17 @@ impl Symbolon {
     /// Reads what is new of the log and applies it; answers the memory that has it all.
     pub(crate) async fn read_log(&self) -> Result<Arc<Memory>> {
         loop {
+            let lease = self.0.revocation.lease(self.now())?;
             let began = self.0.clock.monotonic();
             let memory = self.memory();
             let last = memory.view.last_seq();
-            let page = read(self.store(), last, &self.0.clock).await?;
+            let page = in_time(lease, read(self.store(), last, &self.0.clock)).await?;
             // Another log, one that lost a commit, or one that was trimmed above what was read of it (F8).
             if page.epoch != memory.epoch || page.head < last || last < page.trimmed {
                 tracing::warn!(read = last, head = page.head, trimmed = page.trimmed, "the log is read anew");
-                let memory = Arc::new(load(self.store(), self.settings(), &self.0.clock).await?);
-                self.learn_keys_and_clients().await?;
+                let memory = load(self.store(), self.settings(), &self.0.clock, lease).await?;
+                let memory = Arc::new(memory);
+                in_time(lease, self.learn_keys_and_clients()).await?;
                 self.0.memory.store(Arc::clone(&memory));
                 self.0.revocation.seen().read(began);
                 self.0.revocation.moves();
@@ -70,7 +80,7 @@ impl Symbolon {
                 self.0.revocation.seen().read(began);
                 return Ok(memory);
             }
-            self.prepare(&page.entries).await?;
+            in_time(lease, self.prepare(&page.entries)).await?;
             memory.apply_log(&page.entries);
             self.0.revocation.moves();
         }

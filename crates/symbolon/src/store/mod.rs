@@ -180,7 +180,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes a guard's row, whether or not it is there, with a lease from the store's time on; durable before it answers. What was
     /// applied of another epoch's log counts as nothing. A number never falls within an epoch's log. Answers the store's time: where several
-    /// share the store it is the one clock that all of them can be held against.
+    /// share the store it is the one clock that all of them can be held against. What the row says then is later than what it said before,
+    /// whatever became of the store's clock.
     async fn renew_guard(&self, guard: GuardLease, now: Timestamp) -> Result<Timestamp>;
 
     /// Raises the number that a guard has applied, if its row is there and the log's epoch still that; never writes a new row. A crash

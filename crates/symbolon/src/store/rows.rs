@@ -289,6 +289,9 @@ pub struct GuardRow {
     pub id: Uuid,
     /// What it has applied of this epoch's log.
     pub applied: u64,
+    /// Until when its lease says it lasts, by the store's time. Later after each renewal than before it: a row that says the same as before
+    /// was not renewed in between.
+    pub lease_until: Timestamp,
     /// Whether its lease is over, so that it decides nothing from memory any more.
     pub lapsed: bool,
 }

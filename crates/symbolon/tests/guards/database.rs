@@ -61,6 +61,8 @@ pub(crate) enum Message {
     Question,
     /// A page of the log on its way back.
     Page,
+    /// The question for the guards' rows.
+    Look,
 }
 
 /// Messages that are kept back until it is released; or the first alone.
@@ -98,6 +100,8 @@ pub(crate) struct Link {
     healed: Notify,
     /// Whether the log cannot be read, and all else can.
     pub(crate) deaf: AtomicBool,
+    /// How long each page of the log takes.
+    pub(crate) page: Mutex<Option<Duration>>,
     /// Held to keep renewals of leases on their way.
     pub(crate) renewing: tokio::sync::Mutex<()>,
     held: Mutex<Vec<Arc<Held>>>,
@@ -116,6 +120,7 @@ impl Link {
             cut: AtomicBool::new(false),
             healed: Notify::new(),
             deaf: AtomicBool::new(false),
+            page: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
             held: Mutex::default(),
             statements: AtomicUsize::new(0),
@@ -246,7 +251,12 @@ impl Store for Port {
     }
 
     async fn guards(&self, step: Duration, _: Timestamp) -> Result<Vec<GuardRow>> {
-        self.0.through(move |to| async move { to.rows.guards(step, to.now()).await }).await
+        let link = Arc::clone(&self.0);
+        let look = async move |to: Arc<Database>| {
+            link.pass(Message::Look).await;
+            to.rows.guards(step, to.now()).await
+        };
+        self.0.through(look).await
     }
 
     async fn login_by_identifier(&self, canonical: &str) -> Result<Option<LoginRow>> {
@@ -304,6 +314,10 @@ impl Store for Port {
         let read = async move |to: Arc<Database>| {
             link.pass(Message::Question).await;
             let page = to.rows.log_after(after, limit).await?;
+            let takes = *link.page.lock().unwrap();
+            if let Some(takes) = takes {
+                tokio::time::sleep(takes).await;
+            }
             link.pass(Message::Page).await;
             Ok(LogPage { now: Some(to.now()), ..page })
         };

@@ -10,6 +10,7 @@ use crate::store::*;
 
 promises! {
     a_lease_lasts_from_the_stores_time_on,
+    a_renewal_says_something_later_than_the_one_before,
     f7_a_lease_counts_until_the_largest_step_of_a_clock_is_over,
     m20_a_renewal_writes_a_row_that_was_removed,
     rule_6_an_acknowledgement_never_writes_a_row,
@@ -31,24 +32,40 @@ async fn rows(world: &World) -> Vec<GuardRow> {
     world.store.guards(Duration::ZERO, at(0)).await.unwrap()
 }
 
+/// Who, how far, and whether it is over.
+async fn told(world: &World) -> Vec<(Uuid, u64, bool)> {
+    rows(world).await.iter().map(|row| (row.id, row.applied, row.lapsed)).collect()
+}
+
 async fn renew(world: &World, guard: GuardLease) {
     world.store.renew_guard(guard, at(0)).await.unwrap();
 }
 
 async fn a_lease_lasts_from_the_stores_time_on(world: World) {
-    assert_eq!(rows(&world).await, []);
+    assert_eq!(told(&world).await, []);
     let (long, over) = (guard(&world), GuardLease { applied: 9, lease: Duration::ZERO, ..guard(&world) });
     renew(&world, long).await;
     renew(&world, over).await;
-    let lasts = GuardRow { id: long.id, applied: 7, lapsed: false };
-    assert_eq!(rows(&world).await, [lasts, GuardRow { id: over.id, applied: 9, lapsed: true }]);
+    assert_eq!(told(&world).await, [(long.id, 7, false), (over.id, 9, true)]);
     renew(&world, GuardLease { applied: 9, ..long }).await;
     renew(&world, GuardLease { lease: HOURS, ..over }).await;
-    let renewed = |id| GuardRow { id, applied: 9, lapsed: false };
-    assert_eq!(rows(&world).await, [renewed(long.id), renewed(over.id)]);
+    assert_eq!(told(&world).await, [(long.id, 9, false), (over.id, 9, false)]);
     world.store.remove_guard(long.id).await.unwrap();
     world.store.remove_guard(long.id).await.unwrap();
-    assert_eq!(rows(&world).await, [renewed(over.id)]);
+    assert_eq!(told(&world).await, [(over.id, 9, false)]);
+}
+
+async fn a_renewal_says_something_later_than_the_one_before(world: World) {
+    let guard = guard(&world);
+    let mut said = Vec::new();
+    // At the same moment, by a clock that was set back, and with a shorter lease.
+    for (now, lease) in [(9, HOURS), (9, HOURS), (0, HOURS), (9, Duration::ZERO)] {
+        world.store.renew_guard(GuardLease { lease, ..guard }, at(now)).await.unwrap();
+        said.push(rows(&world).await[0].lease_until);
+        world.store.acknowledge(guard.id, EPOCH, 8).await.unwrap();
+        assert_eq!(rows(&world).await[0].lease_until, said[said.len() - 1], "no renewal");
+    }
+    assert!(said.is_sorted_by(|before, after| before < after), "{said:?}");
 }
 
 async fn f7_a_lease_counts_until_the_largest_step_of_a_clock_is_over(world: World) {
@@ -62,12 +79,12 @@ async fn m20_a_renewal_writes_a_row_that_was_removed(world: World) {
     renew(&world, guard).await;
     world.store.remove_guard(guard.id).await.unwrap();
     renew(&world, guard).await;
-    assert_eq!(rows(&world).await, [GuardRow { id: guard.id, applied: 7, lapsed: false }]);
+    assert_eq!(told(&world).await, [(guard.id, 7, false)]);
 }
 
 async fn rule_6_an_acknowledgement_never_writes_a_row(world: World) {
     world.store.acknowledge(world.id(), EPOCH, 7).await.unwrap();
-    assert_eq!(rows(&world).await, []);
+    assert_eq!(told(&world).await, []);
 }
 
 async fn rule_6_what_a_guard_applied_never_falls(world: World) {

@@ -244,8 +244,10 @@ impl Store for MemoryStore {
         let mut state = self.lock();
         let until = now.plus(guard.lease);
         let applied = if guard.epoch == state.installation.log_epoch { guard.applied } else { 0 };
-        let row = state.guards.entry(guard.id).or_insert((applied, until));
-        *row = (row.0.max(applied), until);
+        let renewed = state.guards.get(&guard.id).map_or((applied, until), |(before, lasted)| {
+            (applied.max(*before), until.max(lasted.plus(Duration::from_millis(1))))
+        });
+        state.guards.insert(guard.id, renewed);
         Ok(now)
     }
 
@@ -264,6 +266,7 @@ impl Store for MemoryStore {
         let row = |(id, (applied, until)): (&Uuid, &(u64, Timestamp))| GuardRow {
             id: *id,
             applied: *applied,
+            lease_until: *until,
             lapsed: until.plus(step) <= now,
         };
         Ok(state.guards.iter().map(row).collect())

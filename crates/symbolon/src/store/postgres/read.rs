@@ -181,13 +181,18 @@ pub(super) async fn stands(sql: &Connection, token: &TokenRef) -> Attempt<bool> 
 /// All guards; a lease counts for `step` longer than it says.
 pub(super) async fn guards(sql: &Connection, step: &Duration) -> Attempt<Vec<GuardRow>> {
     const GUARDS: &str = concat!(
-        "SELECT g.id, CASE WHEN g.epoch = m.value THEN g.applied ELSE 0 END, g.lease_until + $1 <= ",
+        "SELECT g.id, CASE WHEN g.epoch = m.value THEN g.applied ELSE 0 END, g.lease_until, g.lease_until + $1 <= ",
         now!(),
         " FROM guards g JOIN meta m ON m.key = 'log_epoch' ORDER BY g.id"
     );
     each(&sql.query(GUARDS, params![millis(*step)]).await?, |row| {
         let applied: i64 = column(row, 1)?;
-        Ok(GuardRow { id: column(row, 0)?, applied: applied.unsigned_abs(), lapsed: column(row, 2)? })
+        Ok(GuardRow {
+            id: column(row, 0)?,
+            applied: applied.unsigned_abs(),
+            lease_until: Timestamp::from_millis(column(row, 2)?),
+            lapsed: column(row, 3)?,
+        })
     })
 }
 

@@ -145,13 +145,14 @@ pub(super) fn stands(sql: &Connection, token: &TokenRef) -> Read<bool> {
 
 /// All guards; `over` is the time up to which a lease counts as lapsed.
 pub(super) fn guards(sql: &Connection, over: Timestamp) -> Read<Vec<GuardRow>> {
-    sql.prepare_cached("SELECT id, applied, lease_until <= ?1 FROM guards ORDER BY id")?
+    sql.prepare_cached("SELECT id, applied, lease_until, lease_until <= ?1 FROM guards ORDER BY id")?
         .query_map([over.as_millis()], |row| {
             let applied: i64 = row.get(1)?;
             Ok(GuardRow {
                 id: Uuid::from_bytes(row.get(0)?),
                 applied: u64::try_from(applied).map_err(|_| damaged(1, "not a number"))?,
-                lapsed: row.get(2)?,
+                lease_until: Timestamp::from_millis(row.get(2)?),
+                lapsed: row.get(3)?,
             })
         })?
         .collect()

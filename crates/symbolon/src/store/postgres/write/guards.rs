@@ -34,7 +34,8 @@ pub(in crate::store::postgres) async fn renew_guard(
         now!(),
         " FROM meta m WHERE m.key = 'log_epoch' ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, \
          applied = CASE WHEN guards.epoch = excluded.epoch THEN greatest(guards.applied, excluded.applied) \
-         ELSE excluded.applied END, lease_until = excluded.lease_until RETURNING lease_until - $4"
+         ELSE excluded.applied END, lease_until = greatest(excluded.lease_until, guards.lease_until + 1) RETURNING ",
+        now!()
     );
     let values = params![guard.id, guard.epoch.to_string(), stored(guard.applied), millis(guard.lease)];
     let rows = sql.query(RENEW, values).await?;

@@ -19,7 +19,7 @@ pub(in crate::store::sqlite) fn renew_guard(
     let applied = if read::log_epoch(sql)? == guard.epoch { guard.applied } else { 0 };
     sql.prepare_cached(
         "INSERT INTO guards (id, applied, lease_until) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE \
-         SET applied = max(applied, excluded.applied), lease_until = excluded.lease_until",
+         SET applied = max(applied, excluded.applied), lease_until = max(excluded.lease_until, lease_until + 1)",
     )?
     .execute(params![guard.id.as_bytes(), stored(applied), now.plus(guard.lease).as_millis()])?;
     done(())
