@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Client, Method, RequestBuilder, Response, header};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     chance::Chance,
     ledger::{Credential, Found},
+    time,
 };
 
 /// Somewhere a credential can be shown.
@@ -75,10 +76,10 @@ pub(crate) struct Family {
     all: Mutex<Vec<(Credential, Shown)>>,
     /// The sessions of chains that ever were: their tokens die with them.
     sessions: Mutex<Vec<Credential>>,
-    /// Calls that end all of this user: begun, under way, and whether the answer to one was lost (it may still happen).
+    /// Calls that end all of this user: begun, under way, and until when one whose answer was lost may still happen.
     begun: AtomicU64,
     under_way: AtomicU64,
-    tainted: AtomicBool,
+    in_doubt: Mutex<Option<Instant>>,
 }
 
 /// What was under way when something was asked for.
@@ -97,6 +98,8 @@ enum Shown {
 }
 
 const PASSWORD: &str = "walnut 1000003 lantern over quarry";
+/// What nobody heard the end of has happened by then or never will: a node gives up on the database sooner, and stands still for shorter.
+const LOST: Duration = Duration::from_secs(20);
 /// Logins of each kind that a family keeps.
 const KEPT: usize = 4;
 
@@ -148,7 +151,7 @@ impl Family {
             sessions: Mutex::default(),
             begun: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
-            tainted: AtomicBool::new(false),
+            in_doubt: Mutex::default(),
         })
     }
 
@@ -156,7 +159,8 @@ impl Family {
     /// after: a call that begins then knows of it.
     fn doubt(&self, credential: &Credential, asked: Asked) {
         let now = self.begun.load(Ordering::SeqCst);
-        if asked.under_way > 0 || now != asked.begun || self.tainted.load(Ordering::SeqCst) {
+        let may_happen = self.in_doubt.lock().unwrap().is_some_and(|until| time::now() < until);
+        if asked.under_way > 0 || now != asked.begun || may_happen {
             credential.ending();
         }
     }
@@ -340,7 +344,7 @@ impl Family {
         let answer = self.ends(Shown::Cookie(cookie.value).on(request), &[200, 204], &by, &dead).await;
         if answer.is_none() {
             // It may happen yet, and take with it what is made meanwhile.
-            self.tainted.store(true, Ordering::SeqCst);
+            *self.in_doubt.lock().unwrap() = Some(time::now() + LOST);
         }
         self.under_way.fetch_sub(1, Ordering::SeqCst);
         if let Some(value) = answer.and_then(|answer| session_cookie(&answer)) {
