@@ -92,6 +92,8 @@ impl Symbolon {
         memory.sessions.fetch_entry(id);
         let hash = cookie.hash();
         let Some(mut session) = memory.sessions.get(id) else { return Recalled::Unknown };
+        // Who it is is what nearly everybody asks next.
+        memory.users.fetch_place(session.user);
         if session.epoch != self.0.keyring.epoch() {
             // Its MAC was checked in another time, and none of then counts: the arithmetic decides.
             return Recalled::Unknown;
@@ -115,6 +117,7 @@ impl Symbolon {
             // The row may know of later activity than this memory: an idle end is read again before it is believed.
             return Recalled::Unknown;
         }
+        memory.users.fetch_entry(session.user);
         self.touch(&memory, id, &mut session, now);
         Recalled::Known(Ok(CheckedSession { id, session }))
     }

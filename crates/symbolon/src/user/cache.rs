@@ -55,6 +55,14 @@ impl UserCache {
         self.0.asked()
     }
 
+    pub(crate) fn fetch_place(&self, id: Uuid) {
+        self.0.fetch_place(&id);
+    }
+
+    pub(crate) fn fetch_entry(&self, id: Uuid) {
+        self.0.fetch_entry(&id);
+    }
+
     pub(crate) fn holds(&self, id: Uuid) -> bool {
         self.0.contains(&id)
     }
