@@ -12,7 +12,7 @@ use crate::{
     Symbolon,
     audit::{Actor, By, Event},
     error::{Error, ErrorKind, Result},
-    revocation::Ending,
+    revocation::{Ending, lease::in_time},
     store::{End, KeyRow},
 };
 
@@ -98,9 +98,11 @@ impl Symbolon {
         ring.loaded.load().keys.iter().filter(|key| !key.over(now, ring)).map(|key| key.row.kid).collect()
     }
 
-    /// Takes the store's keys into use, and the master keys that count by it.
+    /// Takes the store's keys into use, and the master keys that count by it; one call after the other. None takes longer than a lease: one
+    /// that hangs must not keep a renewal, which may need them, from being tried.
     pub(crate) async fn reload_keys(&self) -> Result<()> {
-        self.0.keyring.reload(self.store(), self.now(), self.randomness()).await
+        let lease = self.0.revocation.terms().lease(self.now());
+        in_time(lease, self.0.keyring.reload(self.store(), self.now(), self.randomness())).await
     }
 
     /// The master keys, if one of them makes `genuine` say yes. A node that may not decide from memory may not know all that count: it

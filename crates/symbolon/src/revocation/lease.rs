@@ -118,7 +118,7 @@ impl Revocation {
 /// What the store answers to one question within a lease: one that hangs must not keep the next from being tried. All that belongs to a
 /// renewal may take longer, where much of the log is to be read: begun anew each time it would never be done. What was given up may still
 /// happen, any time later.
-pub(super) async fn in_time<T, E>(
+pub(crate) async fn in_time<T, E>(
     lease: Duration,
     asked: impl Future<Output = std::result::Result<T, E>>,
 ) -> Result<T>

@@ -63,6 +63,8 @@ pub(crate) enum Message {
     Page,
     /// The question for the guards' rows.
     Look,
+    /// The question for the signing keys.
+    Keys,
 }
 
 /// Messages that are kept back until it is released; or the first alone.
@@ -325,7 +327,12 @@ impl Store for Port {
     }
 
     async fn keys(&self) -> Result<Vec<KeyRow>> {
-        self.0.through(move |to| async move { to.rows.keys().await }).await
+        let link = Arc::clone(&self.0);
+        let read = async move |to: Arc<Database>| {
+            link.pass(Message::Keys).await;
+            to.rows.keys().await
+        };
+        self.0.through(read).await
     }
 
     async fn names_master_key(&self, version: u32, now: Timestamp) -> Result<bool> {

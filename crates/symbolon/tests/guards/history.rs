@@ -238,7 +238,8 @@ impl Simulation {
         let nodes = self.nodes.lock().unwrap().len();
         for place in 0..nodes {
             let engine = self.engine(place);
-            engine.ready().await.unwrap();
+            let (ready, standing) = (engine.ready().await, engine.guarding());
+            assert!(ready.is_ok(), "seed {}: node {place} is not ready: {standing:?}", self.seed);
             for subject in self.subjects.iter() {
                 let Some(cookie) = &subject.cookie else { continue };
                 let accepted = check_cookie(&engine, cookie).await.expect("the store is in reach");

@@ -117,6 +117,25 @@ async fn rule_7_a_row_counts_from_when_it_was_there_and_not_from_when_it_was_ask
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_else_reads_the_keys_and_hears_nothing_keeps_no_node_from_its_lease() {
+    let simulation = Simulation::new(23, 2, 0, 1).await;
+    let (here, there) = (simulation.engine(0), simulation.engine(1));
+    let link = Arc::clone(&simulation.nodes.lock().unwrap()[1].link);
+    let keys = link.hold(Message::Keys, true);
+    let waits = tokio::spawn({
+        let there = there.clone();
+        async move { there.rotate_keys(true, Actor::Cli).await }
+    });
+    keys.reached().await;
+    // From now on that node must have read them, too, before it may decide.
+    here.remove_key(here.keys()[0].kid, Actor::Cli).await.unwrap();
+    tokio::time::sleep(LEASE * 2).await;
+    there.ready().await.unwrap();
+    keys.release();
+    assert!(waits.await.unwrap().is_err(), "it was told to try again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_log_that_takes_longer_than_a_lease_to_read_is_read_all_the_same() {
     let simulation = Simulation::new(20, 2, 0, 1).await;
     let (engine, shown) = (simulation.engine(1), cookie(&simulation, 0));
