@@ -117,6 +117,7 @@ impl Symbolon {
             );
         }
         let (shared, clock) = (store.shared(), Arc::new(EngineClock::new(clock)));
+        // As long as the store itself waits: there is no lease yet.
         let memory = revocation::log::load(&*store, &settings, &clock, Duration::MAX).await?;
         let memory = Arc::new(ArcSwap::from_pointee(memory));
         let guard = uuid::Builder::from_random_bytes(clock::random(&*randomness)).into_uuid();

@@ -14,6 +14,7 @@
 mod clocks;
 mod database;
 mod guard;
+mod held;
 mod history;
 mod margins;
 mod master;

@@ -206,14 +206,20 @@ async fn st_31_what_the_database_took_back_is_done_again() {
     );
 }
 
+/// Who listens between the store and a database of the cluster, the address of the database by way of it, and where it passes things on to.
+async fn between(database: &str) -> (tokio::net::TcpListener, String, (std::net::Ipv4Addr, u16)) {
+    let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = symbolon_cluster::url_by(&between.local_addr().unwrap().to_string(), database);
+    let port = symbolon_cluster::cluster().unwrap().port();
+    (between, url, (std::net::Ipv4Addr::LOCALHOST, port))
+}
+
 /// What is between closes nothing and passes nothing on: whoever has less patience than the store must not meet the same connection again and
 /// again. A lease is renewed so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_leads_nowhere_goes_with_whoever_waited_for_it() {
     let Some(database) = fresh().await else { return };
-    let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = symbolon_cluster::url_by(&between.local_addr().unwrap().to_string(), &database.0.name);
-    let behind = (std::net::Ipv4Addr::LOCALHOST, symbolon_cluster::cluster().unwrap().port());
+    let (between, url, behind) = between(&database.0.name).await;
     let (frozen, watched) = tokio::sync::watch::channel(0_u32);
     tokio::spawn(async move {
         while let Ok((mut near, _)) = between.accept().await {
@@ -286,9 +292,7 @@ async fn no_statement_is_compiled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_takes_long_comes_about_all_the_same() {
     let Some(database) = fresh().await else { return };
-    let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = symbolon_cluster::url_by(&between.local_addr().unwrap().to_string(), &database.0.name);
-    let behind = (std::net::Ipv4Addr::LOCALHOST, symbolon_cluster::cluster().unwrap().port());
+    let (between, url, behind) = between(&database.0.name).await;
     tokio::spawn(async move {
         while let Ok((mut near, _)) = between.accept().await {
             tokio::spawn(async move {
